@@ -11,4 +11,6 @@ spec = spec_from_file_location("_liege", path, loader=loader)
 _liege = sys.modules["_liege"] = module_from_spec(spec)
 loader.exec_module(_liege)
 _liege.__file__ = spec.origin = loader.path = binary
+if hasattr(sys.stdout, "reconfigure"):
+    sys.stdout.reconfigure(line_buffering=True)
 sys.exit(_liege.main(*map(int, files)))

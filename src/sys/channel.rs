@@ -1,8 +1,10 @@
-//! Control channels: SOCK_SEQPACKET pairs that carry small messages and descriptors between the processes of one liege.
+//! Control channels: SOCK_SEQPACKET pairs that carry small messages and descriptors between the
+//! processes of one liege.
 //!
-//! One packet is one message, so there is no framing to get wrong. A send never blocks: a peer that does not read fills its
-//! queue and is the caller's to punish. What a peer sends is untrusted: length and descriptors are bounded here, the meaning
-//! is judged above. A packet of no bytes cannot be told from the end of the channel, so it is never sent.
+//! One packet is one message, so there is no framing to get wrong. A send never blocks: a peer that
+//! does not read fills its queue and is the caller's to punish. What a peer sends is untrusted:
+//! length and descriptors are bounded here, the meaning is judged above. A packet of no bytes
+//! cannot be told from the end of the channel, so it is never sent.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -82,7 +84,8 @@ impl Channel {
         Ok(())
     }
 
-    /// Takes the next message. `WouldBlock` when there is none, `InvalidData` for one that was too long.
+    /// Takes the next message. `WouldBlock` when there is none, `InvalidData` for one that was too
+    /// long.
     pub fn recv(&self) -> io::Result<Received> {
         let mut bytes = vec![0; LONGEST];
         let mut space =
@@ -131,9 +134,11 @@ impl Channel {
         Ok(sockopt::set_socket_passcred(&self.fd, true)?)
     }
 
-    /// Sends an order of any length, as a sealed memfd, with any number of descriptors up to [`MOST_IN_ORDER`].
+    /// Sends an order of any length, as a sealed memfd, with any number of descriptors up to
+    /// [`MOST_IN_ORDER`].
     ///
-    /// The first packet says how many descriptors follow; they ride on it and on as many packets as are needed.
+    /// The first packet says how many descriptors follow; they ride on it and on as many packets as
+    /// are needed.
     pub fn send_order(&self, order: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
         if fds.len() > MOST_IN_ORDER {
             return Err(io::ErrorKind::InvalidInput.into());

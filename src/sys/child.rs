@@ -1,7 +1,7 @@
 //! Children: watching them by pidfd, signalling and reaping them, and what a child does first.
 //!
-//! A pidfd names one process for ever, so a signal can never hit a stranger that got the same pid. Nothing here starts a
-//! process: `std::process::Command` does that.
+//! A pidfd names one process for ever, so a signal can never hit a stranger that got the same pid.
+//! Nothing here starts a process: `std::process::Command` does that.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -81,8 +81,8 @@ impl AsFd for Pidfd {
 
 /// Reaps adopted children that nobody watches, as PID 1 and a subreaper must.
 ///
-/// A child for which `ours` says yes is left to its [`Pidfd`]. The kernel shows only the first dead child without reaping it,
-/// so the search ends at one of ours: reap those first, then call this.
+/// A child for which `ours` says yes is left to its [`Pidfd`]. The kernel shows only the first dead
+/// child without reaping it, so the search ends at one of ours: reap those first, then call this.
 pub fn reap_strangers(ours: impl Fn(u32) -> bool) -> Vec<(u32, Ended)> {
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
     let mut reaped = Vec::new();
@@ -97,7 +97,8 @@ pub fn reap_strangers(ours: impl Fn(u32) -> bool) -> Vec<(u32, Ended)> {
     reaped
 }
 
-/// Reaps any dead child of this process: for an app master, all of whose children are its own or its app's.
+/// Reaps any dead child of this process: for an app master, all of whose children are its own or
+/// its app's.
 pub fn reap_any() -> Option<(u32, Ended)> {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG;
     let status = waitid(Id::All, flags).ok()?;
@@ -154,9 +155,11 @@ pub fn new_session() -> io::Result<()> {
     }
 }
 
-/// Asks for SIGKILL when the parent's starting thread ends; an error when the parent is gone already.
+/// Asks for SIGKILL when the parent's starting thread ends; an error when the parent is gone
+/// already.
 ///
-/// A change of uid clears the wish, so it is asked for after the drop of privileges. It survives an exec.
+/// A change of uid clears the wish, so it is asked for after the drop of privileges. It survives an
+/// exec.
 pub fn die_with_parent(expected: u32) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     if parent() == expected { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
@@ -172,9 +175,11 @@ pub fn ignore_sigpipe() -> io::Result<()> {
     crate::thread::ignore(Signal::SIGPIPE)
 }
 
-/// Unblocks all signals and gives each its default action, except that SIGPIPE stays ignored if `ignore_pipe`.
+/// Unblocks all signals and gives each its default action, except that SIGPIPE stays ignored if
+/// `ignore_pipe`.
 ///
-/// A blocked or ignored signal survives an exec, and a child that inherited one would be deaf to it.
+/// A blocked or ignored signal survives an exec, and a child that inherited one would be deaf to
+/// it.
 pub fn reset_signals(ignore_pipe: bool) -> io::Result<()> {
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, sigaction};
     for signal in Signal::iterator() {

@@ -1,8 +1,10 @@
-//! Becoming another program: an app's own Python with our extension in it, or any program with its listening socket.
+//! Becoming another program: an app's own Python with our extension in it, or any program with its
+//! listening socket.
 //!
-//! The caller has already become the app's user and entered its directory. What the new program gets is exact: 0 is
-//! /dev/null, 1 and 2 are the app's log, and the descriptors named here; every other one is closed by the exec. After a
-//! failed exec the caller says what happened, by a copy of its channel, and exits.
+//! The caller has already become the app's user and entered its directory. What the new program
+//! gets is exact: 0 is /dev/null, 1 and 2 are the app's log, and the descriptors named here; every
+//! other one is closed by the exec. After a failed exec the caller says what happened, by a copy of
+//! its channel, and exits.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -32,7 +34,8 @@ pub struct Files {
     pub extension: OwnedFd,
 }
 
-/// Executes Python, which loads the extension and calls its `main`. Returns only if that cannot be done.
+/// Executes Python, which loads the extension and calls its `main`. Returns only if that cannot be
+/// done.
 pub fn python(python: &Path, env: &[(String, String)], files: Files) -> io::Error {
     let failed = try_python(python, env, &files);
     drop(files);
@@ -52,7 +55,8 @@ fn try_python(python: &Path, env: &[(String, String)], files: &Files) -> io::Err
     replace(command, env, files.log.as_fd(), &kept.map(|fd| fd.as_fd()))
 }
 
-/// Says of an interpreter that is a link to nothing what that means: its virtual environment outlived its Python.
+/// Says of an interpreter that is a link to nothing what that means: its virtual environment
+/// outlived its Python.
 fn explain(python: &Path, failed: io::Error) -> io::Error {
     let broken = failed.kind() == io::ErrorKind::NotFound;
     let Some(target) = broken.then(|| fs::read_link(python).ok()).flatten() else { return failed };
@@ -63,7 +67,8 @@ fn explain(python: &Path, failed: io::Error) -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, text)
 }
 
-/// Executes a program with its listening socket as descriptor 3 (sd_listen_fds(3)). Returns only if that cannot be done.
+/// Executes a program with its listening socket as descriptor 3 (sd_listen_fds(3)). Returns only if
+/// that cannot be done.
 ///
 /// What 3 was before is lost: a channel that the caller wants to keep must be above it, where
 /// [`crate::channel::Channel::from_stdin`] puts it.
@@ -98,7 +103,8 @@ fn try_program(
     Ok(replace(command, &env, log.as_fd(), &[three]))
 }
 
-/// Owns a descriptor that an exec passed on by its number. Each number is given out once; it is closed on exec from now on.
+/// Owns a descriptor that an exec passed on by its number. Each number is given out once; it is
+/// closed on exec from now on.
 pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     static TAKEN: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
     let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,7 +116,8 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
         return Err(io::Error::last_os_error());
     }
     taken.push(number);
-    // SAFETY: it is open, and whoever executed this program passed it for the caller alone; nobody got it here before.
+    // SAFETY: it is open, and whoever executed this program passed it for the caller alone; nobody
+    // got it here before.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
@@ -155,7 +162,8 @@ pub(crate) fn null_stdin() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stdin(null()?)?)
 }
 
-/// Puts /dev/null at 0, 1 and 2 where nothing is, so that no file that is opened later gets their numbers.
+/// Puts /dev/null at 0, 1 and 2 where nothing is, so that no file that is opened later gets their
+/// numbers.
 pub fn open_standard() -> io::Result<()> {
     loop {
         let null = null()?;

@@ -1,4 +1,5 @@
-//! An exec ends the process that does it, so each test starts a child of its own: this test binary again.
+//! An exec ends the process that does it, so each test starts a child of its own: this test binary
+//! again.
 
 use std::env;
 use std::process::{Command, Stdio};

@@ -84,21 +84,23 @@ fn meta(dir: impl AsFd, path: &Path, flags: AtFlags) -> io::Result<Meta> {
     })
 }
 
-/// Opens a file for reading. Never waits for the writer of a named pipe, never becomes a controlling terminal.
+/// Opens a file for reading. Never waits for the writer of a named pipe, never becomes a
+/// controlling terminal.
 pub fn open_readonly(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::empty())?)
 }
 
-/// Opens a log for appending; makes it with `mode` if there is none. Neither opening nor writing ever waits for somebody who
-/// should read (a named pipe, a terminal that is held).
+/// Opens a log for appending; makes it with `mode` if there is none. Neither opening nor writing
+/// ever waits for somebody who should read (a named pipe, a terminal that is held).
 pub fn open_append(path: &Path, mode: u32) -> io::Result<OwnedFd> {
     let kind = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NONBLOCK;
     let flags = kind | OFlags::NOCTTY | OFlags::CLOEXEC;
     Ok(rustix::fs::open(path, flags, Mode::from_bits_truncate(mode))?)
 }
 
-/// Sends up to `count` bytes of a file from `offset` on; answers how many went (0 at the file's end).
+/// Sends up to `count` bytes of a file from `offset` on; answers how many went (0 at the file's
+/// end).
 pub fn sendfile(out: impl AsFd, file: impl AsFd, offset: u64, count: usize) -> io::Result<usize> {
     let mut at = offset;
     Ok(rustix::fs::sendfile(out, file, Some(&mut at), count)?)
@@ -106,8 +108,8 @@ pub fn sendfile(out: impl AsFd, file: impl AsFd, offset: u64, count: usize) -> i
 
 /// Whether the byte at `offset` can be read without waiting for a disk.
 ///
-/// `Ok(true)`: it is cached (or past the end); `Ok(false)`: reading would wait. A file system that cannot tell is taken as
-/// cached.
+/// `Ok(true)`: it is cached (or past the end); `Ok(false)`: reading would wait. A file system that
+/// cannot tell is taken as cached.
 pub fn pread_nowait(file: impl AsFd, offset: u64) -> io::Result<bool> {
     let mut byte = [0; 1];
     let into = &mut [io::IoSliceMut::new(&mut byte)];
@@ -123,7 +125,8 @@ pub fn tmpfile(dir: &Path) -> io::Result<File> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     match rustix::fs::open(dir, flags, Mode::RUSR | Mode::WUSR) {
         Ok(fd) => Ok(fd.into()),
-        // File systems without O_TMPFILE, and kernels that take it for a directory opened for writing.
+        // File systems without O_TMPFILE, and kernels that take it for a directory opened for
+        // writing.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => named_and_unlinked(dir),
         Err(e) => Err(e.into()),
     }
@@ -142,7 +145,8 @@ pub fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     if number < 0 {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: it is borrowed for one call, which only asks for a copy and fails where nothing is open.
+    // SAFETY: it is borrowed for one call, which only asks for a copy and fails where nothing is
+    // open.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     Ok(rustix::io::fcntl_dupfd_cloexec(borrowed, 3)?)
 }

@@ -1,4 +1,5 @@
-//! Who a process is: looking users up, becoming one of them for good, and giving up every privilege.
+//! Who a process is: looking users up, becoming one of them for good, and giving up every
+//! privilege.
 
 use std::ffi::CString;
 use std::io;
@@ -63,10 +64,12 @@ pub fn is_root() -> bool {
     Uid::effective().is_root()
 }
 
-/// Becomes this user with exactly these groups, for good; any doubt is an error, after which the process must exit.
+/// Becomes this user with exactly these groups, for good; any doubt is an error, after which the
+/// process must exit.
 ///
-/// The order is what makes it sure: bounding set (while the right to empty it is there), groups, gid, uid, then all of them
-/// are read back and compared, and the way back to root is tried and must be closed.
+/// The order is what makes it sure: bounding set (while the right to empty it is there), groups,
+/// gid, uid, then all of them are read back and compared, and the way back to root is tried and
+/// must be closed.
 pub fn become_identity(uid: u32, gid: u32, groups: &[u32]) -> io::Result<()> {
     let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
     let wanted: Vec<Gid> = groups.iter().copied().map(Gid::from_raw).collect();
@@ -106,8 +109,8 @@ pub fn drop_privileges() -> io::Result<()> {
     Ok(rustix::thread::set_capabilities(None, sets)?)
 }
 
-/// Empties the bounding set where that is allowed: a process without CAP_SETPCAP keeps it, and gains nothing by it once
-/// no_new_privs is set.
+/// Empties the bounding set where that is allowed: a process without CAP_SETPCAP keeps it, and
+/// gains nothing by it once no_new_privs is set.
 fn empty_bounding_set() {
     for number in 0..64 {
         let capability = CapabilitySet::from_bits_retain(1 << number);

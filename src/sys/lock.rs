@@ -1,8 +1,9 @@
 //! The lock that makes one instance the owner of a run directory.
 //!
-//! A fcntl record lock ends with its process whatever kills it, and F_GETLK names the holder. It belongs to the process, not
-//! to the descriptor: children do not inherit it, and closing any descriptor of the file in this process gives it up, so the
-//! file must not be opened elsewhere. It survives an exec in place if the descriptor does.
+//! A fcntl record lock ends with its process whatever kills it, and F_GETLK names the holder. It
+//! belongs to the process, not to the descriptor: children do not inherit it, and closing any
+//! descriptor of the file in this process gives it up, so the file must not be opened elsewhere. It
+//! survives an exec in place if the descriptor does.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};

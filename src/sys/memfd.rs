@@ -1,7 +1,7 @@
 //! Sealed memory files: bytes that go to another process and that nobody can change afterwards.
 //!
-//! An unsealed memfd can be rewritten by another uid that holds it, so every one is sealed before it leaves, and one that is
-//! not sealed is refused on arrival.
+//! An unsealed memfd can be rewritten by another uid that holds it, so every one is sealed before
+//! it leaves, and one that is not sealed is refused on arrival.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,7 +11,8 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, memfd_
 
 /// Makes a memfd with these bytes, sealed against every change, closed on exec.
 ///
-/// `executable` asks for one that may be mapped for execution, where the kernel tells the two apart (6.3 and later).
+/// `executable` asks for one that may be mapped for execution, where the kernel tells the two apart
+/// (6.3 and later).
 pub fn sealed(name: &str, bytes: &[u8], executable: bool) -> io::Result<OwnedFd> {
     let base = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let kind = if executable { MemfdFlags::EXEC } else { MemfdFlags::NOEXEC_SEAL };

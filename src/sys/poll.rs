@@ -44,7 +44,8 @@ impl Poll {
         Ok(epoll::modify(&self.fd, fd, epoll::EventData::new_u64(token), flags)?)
     }
 
-    /// Watches a descriptor no longer. A descriptor whose last copy is closed leaves the set by itself.
+    /// Watches a descriptor no longer. A descriptor whose last copy is closed leaves the set by
+    /// itself.
     pub fn remove(&self, fd: impl AsFd) -> io::Result<()> {
         Ok(epoll::delete(&self.fd, fd)?)
     }
@@ -78,12 +79,14 @@ fn ready(event: &epoll::Event) -> Ready {
     }
 }
 
-/// Waits until a descriptor is readable (or its other side is gone); false when the time is over or a signal came.
+/// Waits until a descriptor is readable (or its other side is gone); false when the time is over or
+/// a signal came.
 pub fn readable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool> {
     wait_one(fd, PollFlags::IN, limit)
 }
 
-/// Waits until a descriptor takes bytes (or its other side is gone); false when the time is over or a signal came.
+/// Waits until a descriptor takes bytes (or its other side is gone); false when the time is over or
+/// a signal came.
 pub fn writable(fd: BorrowedFd<'_>, limit: Option<Duration>) -> io::Result<bool> {
     wait_one(fd, PollFlags::OUT, limit)
 }

@@ -74,7 +74,8 @@ impl Default for ListenOptions {
 
 /// Opens a listening stream socket, closed on exec, blocking.
 ///
-/// The file of a Unix socket that nobody listens on is replaced; one that answers is an error, and so is any other file.
+/// The file of a Unix socket that nobody listens on is replaced; one that answers is an error, and
+/// so is any other file.
 pub fn listen(address: &Address, options: &ListenOptions) -> io::Result<OwnedFd> {
     let socket = match address {
         Address::Inet(inet) => bind_inet(inet, options)?,
@@ -119,7 +120,8 @@ fn bind_unix(path: &Path, options: &ListenOptions) -> io::Result<Socket> {
     clear_stale(path, dir.as_fd(), name)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     if options.mode.is_some() || options.owner.is_some() {
-        // A new socket file takes its bits from the socket: nobody connects before owner and mode are right.
+        // A new socket file takes its bits from the socket: nobody connects before owner and mode
+        // are right.
         rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     }
     let short = ShortPath::new(path)?;
@@ -155,7 +157,8 @@ fn clear_stale(path: &Path, dir: BorrowedFd<'_>, name: &Path) -> io::Result<()> 
     }
 }
 
-/// Connects to a Unix stream socket without waiting: `WouldBlock` when its queue is full. The result is blocking.
+/// Connects to a Unix stream socket without waiting: `WouldBlock` when its queue is full. The
+/// result is blocking.
 pub fn connect_unix(path: &Path) -> io::Result<OwnedFd> {
     let short = ShortPath::new(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
@@ -166,7 +169,8 @@ pub fn connect_unix(path: &Path) -> io::Result<OwnedFd> {
 
 /// A path that fits into a socket address (107 bytes), however long the real one is.
 ///
-/// A longer one goes through the open directory: `/proc/self/fd/N/name`. Valid while the value lives.
+/// A longer one goes through the open directory: `/proc/self/fd/N/name`. Valid while the value
+/// lives.
 #[derive(Debug)]
 pub struct ShortPath {
     path: PathBuf,
@@ -211,12 +215,14 @@ pub fn peer(fd: impl AsFd) -> io::Result<(u32, u32, u32)> {
     Ok((pid, who.uid.as_raw(), who.gid.as_raw()))
 }
 
-/// Waits for a connection and accepts it, blocking and closed on exec. `Interrupted` when a signal came first.
+/// Waits for a connection and accepts it, blocking and closed on exec. `Interrupted` when a signal
+/// came first.
 pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(rustix::net::accept_with(listener, rustix::net::SocketFlags::CLOEXEC)?)
 }
 
-/// Sends what goes at once on a socket that others share: never waits, never changes its flags, never raises SIGPIPE.
+/// Sends what goes at once on a socket that others share: never waits, never changes its flags,
+/// never raises SIGPIPE.
 pub fn send_now(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     use rustix::net::SendFlags;
     Ok(rustix::net::send(fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
@@ -224,7 +230,8 @@ pub fn send_now(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
 
 pub use crate::pipe::set_nonblocking;
 
-/// Where a listening socket that came from outside listens; an error for one that does not listen on a stream.
+/// Where a listening socket that came from outside listens; an error for one that does not listen
+/// on a stream.
 pub fn address_of(fd: impl AsFd) -> io::Result<Address> {
     let socket = socket2::SockRef::from(&fd);
     if socket.r#type()? != Type::STREAM || !socket.is_listener()? {
@@ -238,9 +245,11 @@ pub fn address_of(fd: impl AsFd) -> io::Result<Address> {
     Ok(Address::Unix(path.to_owned()))
 }
 
-/// Takes the sockets that a service manager passed (sd_listen_fds(3)) with their names, and forgets the environment of it.
+/// Takes the sockets that a service manager passed (sd_listen_fds(3)) with their names, and forgets
+/// the environment of it.
 ///
-/// Call it once, at the beginning of main, before any other thread and before any descriptor is opened.
+/// Call it once, at the beginning of main, before any other thread and before any descriptor is
+/// opened.
 pub fn take_listen_fds() -> Vec<(OwnedFd, String)> {
     let read = |name: &str| std::env::var(name).ok();
     let ours = read("LISTEN_PID").and_then(|pid| pid.parse().ok()) == Some(std::process::id());
@@ -261,8 +270,8 @@ pub fn take_listen_fds() -> Vec<(OwnedFd, String)> {
         if unsafe { libc::fcntl(raw, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
             continue;
         }
-        // SAFETY: it is open (just asked), LISTEN_PID says that it was passed to this process, and nothing else was opened
-        // yet, so nobody owns it.
+        // SAFETY: it is open (just asked), LISTEN_PID says that it was passed to this process, and
+        // nothing else was opened yet, so nobody owns it.
         taken.push((unsafe { OwnedFd::from_raw_fd(raw) }, name));
     }
     taken

@@ -1,7 +1,8 @@
 //! Reads and writes on a connected stream socket, each wait bounded, and honest endings.
 //!
-//! The app worker's threads talk to the front with these. Every call tries first and waits only when it must, so the common
-//! case costs one system call and no socket option. A write never raises SIGPIPE.
+//! The app worker's threads talk to the front with these. Every call tries first and waits only
+//! when it must, so the common case costs one system call and no socket option. A write never
+//! raises SIGPIPE.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -26,8 +27,8 @@ pub enum Arrival {
 
 /// Waits for the first bytes of a new connection.
 ///
-/// A side that has only finished sending is not gone: a Unix socket shows HUP when its peer closed, after a shutdown of the
-/// peer's writing side alone it shows RDHUP.
+/// A side that has only finished sending is not gone: a Unix socket shows HUP when its peer closed,
+/// after a shutdown of the peer's writing side alone it shows RDHUP.
 pub fn arrival(fd: BorrowedFd<'_>, limit: Duration) -> io::Result<Arrival> {
     let end = Instant::now() + limit;
     loop {
@@ -55,7 +56,8 @@ pub fn peek(fd: impl AsFd, into: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::net::recv(fd, into, RecvFlags::PEEK | RecvFlags::DONTWAIT)?.0)
 }
 
-/// Reads what is there, waiting at most `limit` for something; 0 at the end, `TimedOut` when nothing came.
+/// Reads what is there, waiting at most `limit` for something; 0 at the end, `TimedOut` when
+/// nothing came.
 pub fn read(fd: impl AsFd, into: &mut [u8], limit: Duration) -> io::Result<usize> {
     let end = Deadline::new(limit);
     loop {
@@ -98,7 +100,8 @@ pub fn write_all(fd: impl AsFd, mut bytes: &[u8], limit: Duration) -> io::Result
     Ok(())
 }
 
-/// Sends `count` bytes of a file from `offset` on; answers how many went, fewer only where the file ends.
+/// Sends `count` bytes of a file from `offset` on; answers how many went, fewer only where the file
+/// ends.
 pub fn send_file(
     fd: impl AsFd,
     file: impl AsFd,
@@ -136,14 +139,16 @@ pub fn finish(fd: impl AsFd) {
     let _ = rustix::net::shutdown(fd, Shutdown::Write);
 }
 
-/// Ends the connection now, for both sides, from any thread: reads and writes in progress fail.
-pub fn cut(fd: impl AsFd) {
-    let _ = rustix::net::shutdown(fd, Shutdown::Both);
+/// Has small pieces leave at once on TCP, on a listening socket for all that it accepts. Other
+/// sockets do so anyway.
+pub fn send_at_once(fd: impl AsFd) {
+    let _ = sockopt::set_tcp_nodelay(fd, true);
 }
 
 /// Makes the close that follows a reset, so that a cut answer cannot be taken for a whole one.
 ///
-/// This is for TCP. A Unix socket resets its peer when it is closed with bytes unread, and only then.
+/// This is for TCP. A Unix socket resets its peer when it is closed with bytes unread, and only
+/// then.
 pub fn reset_on_close(fd: impl AsFd) {
     let _ = sockopt::set_socket_linger(fd, Some(Duration::ZERO));
 }

@@ -1,8 +1,9 @@
 //! Threads that wait in a system call, and the way to call them out of it.
 //!
-//! A worker's threads wait in accept4(2) on a shared socket. To have one look up from it, another thread sends it a signal
-//! whose handler does nothing and whose calls are not restarted: accept4 then answers EINTR. A signal that comes before the
-//! thread is inside the call is lost, so whoever interrupts must do so again until the thread has answered.
+//! A worker's threads wait in accept4(2) on a shared socket. To have one look up from it, another
+//! thread sends it a signal whose handler does nothing and whose calls are not restarted: accept4
+//! then answers EINTR. A signal that comes before the thread is inside the call is lost, so whoever
+//! interrupts must do so again until the thread has answered.
 
 use std::io;
 
@@ -23,10 +24,11 @@ impl Id {
         Id { process: rustix::process::getpid().as_raw_nonzero().get(), thread }
     }
 
-    /// Interrupts the system call that the thread waits in. [`allow_interrupts`] must have been called in this process.
+    /// Interrupts the system call that the thread waits in. [`allow_interrupts`] must have been
+    /// called in this process.
     pub fn interrupt(self) -> io::Result<()> {
-        // SAFETY: tgkill takes three numbers and touches no memory; naming the process guards against a reused thread id of
-        // another one.
+        // SAFETY: tgkill takes three numbers and touches no memory; naming the process guards
+        // against a reused thread id of another one.
         let done =
             unsafe { libc::syscall(libc::SYS_tgkill, self.process, self.thread, interrupter()) };
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -48,8 +50,8 @@ pub fn allow_interrupts() -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Blocks all signals in the calling thread but those that mean a fault of its own: a thread of ours inside somebody else's
-/// interpreter must never be the one that runs its handlers.
+/// Blocks all signals in the calling thread but those that mean a fault of its own: a thread of
+/// ours inside somebody else's interpreter must never be the one that runs its handlers.
 pub fn block_signals() -> io::Result<()> {
     let mut set = SigSet::all();
     for fault in [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGABRT]
@@ -79,7 +81,8 @@ pub fn dumper() -> i32 {
     libc::SIGRTMAX() - 4
 }
 
-/// A real-time signal near the top, where neither libc (the bottom) nor applications by habit (SIGRTMIN + small) are.
+/// A real-time signal near the top, where neither libc (the bottom) nor applications by habit
+/// (SIGRTMIN + small) are.
 fn interrupter() -> libc::c_int {
     libc::SIGRTMAX() - 3
 }

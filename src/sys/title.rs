@@ -1,15 +1,18 @@
-//! What `ps` shows: the process's title, written into the memory where the kernel keeps its command line.
+//! What `ps` shows: the process's title, written into the memory where the kernel keeps its command
+//! line.
 //!
-//! The kernel shows that memory as it is, unless its last byte is not NUL: then it shows the text up to the first NUL, and
-//! reads on into the environment behind it (proc_pid_cmdline(5)). So the title is written with a NUL behind it, and the last
-//! byte of the area is made something else. Where the area is too short, the environment's memory is used as well, once
-//! [`init`] has moved the environment away.
+//! The kernel shows that memory as it is, unless its last byte is not NUL: then it shows the text
+//! up to the first NUL, and reads on into the environment behind it (proc_pid_cmdline(5)). So the
+//! title is written with a NUL behind it, and the last byte of the area is made something else.
+//! Where the area is too short, the environment's memory is used as well, once [`init`] has moved
+//! the environment away.
 
 use std::ffi::CString;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-/// Copies the environment away from behind the command line, so that a long title has room. Call it first in main.
+/// Copies the environment away from behind the command line, so that a long title has room. Call it
+/// first in main.
 ///
 /// Read the arguments before the first [`set`]: it overwrites them.
 pub fn init() {
@@ -21,11 +24,16 @@ pub fn init() {
     let _ = ROOM.set(place.args.start..place.whole);
 }
 
-/// Makes `ps` and /proc/PID/cmdline show this, and /proc/PID/comm its first 15 bytes.
+/// Makes `ps` and /proc/PID/cmdline show this, and /proc/PID/comm its first 15 bytes, without
+/// spaces.
+///
+/// Too many programs count spaces in /proc/PID/stat, Python's os.fork() among them: it would warn
+/// of threads that are not there.
 ///
 /// The title is cut where there is no room for it. Without /proc only the short name is set.
 pub fn set(title: &str) {
-    let short: Vec<u8> = title.bytes().filter(|b| *b != 0).take(15).collect();
+    let short = title.replace(": ", ":").replace([' ', '\0'], "-");
+    let short: Vec<u8> = short.bytes().take(15).collect();
     if let Ok(name) = CString::new(short) {
         let _ = rustix::thread::set_name(&name);
     }
@@ -36,7 +44,8 @@ pub fn set(title: &str) {
     }
 }
 
-/// Fills the room with the title and NULs, and spoils the last byte of the arguments if the title does not reach it.
+/// Fills the room with the title and NULs, and spoils the last byte of the arguments if the title
+/// does not reach it.
 fn write(args: &Range<usize>, room: Range<usize>, title: &[u8]) {
     let title = &title[..title.len().min(room.len() - 1)];
     let mut bytes = vec![0; room.len()];
@@ -59,8 +68,9 @@ fn write(args: &Range<usize>, room: Range<usize>, title: &[u8]) {
         }
     }
     let target = std::ptr::with_exposed_provenance_mut::<u8>(room.start);
-    // SAFETY: the kernel says that the arguments (and behind them the environment, which `init` has moved away) lie there, on
-    // the stack, writable, for the life of the process; nobody reads them any more but the kernel.
+    // SAFETY: the kernel says that the arguments (and behind them the environment, which `init` has
+    // moved away) lie there, on the stack, writable, for the life of the process; nobody reads them
+    // any more but the kernel.
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, end) };
 }
 
@@ -70,14 +80,16 @@ struct Area {
     whole: usize,
 }
 
-/// Where arguments and environment lie: fields 48 to 51 of /proc/self/stat, zero when the kernel hides them.
+/// Where arguments and environment lie: fields 48 to 51 of /proc/self/stat, zero when the kernel
+/// hides them.
 fn area() -> Option<&'static Area> {
     static AREA: OnceLock<Option<Area>> = OnceLock::new();
     AREA.get_or_init(|| parse(&std::fs::read_to_string("/proc/self/stat").ok()?)).as_ref()
 }
 
 fn parse(stat: &str) -> Option<Area> {
-    // The second field is the name in parentheses and may hold anything; the third follows its last parenthesis.
+    // The second field is the name in parentheses and may hold anything; the third follows its last
+    // parenthesis.
     let rest = stat.get(stat.rfind(')')? + 1..)?;
     let fields: Vec<usize> =
         rest.split_ascii_whitespace().skip(45).take(4).filter_map(|f| f.parse().ok()).collect();
@@ -85,7 +97,8 @@ fn parse(stat: &str) -> Option<Area> {
     if arg_start == 0 || arg_end <= arg_start {
         return None;
     }
-    // A kernel that was told other places (PR_SET_MM) may have them apart: then there is no room behind the arguments.
+    // A kernel that was told other places (PR_SET_MM) may have them apart: then there is no room
+    // behind the arguments.
     let whole = if env_start == arg_end && env_end > env_start { env_end } else { arg_end };
     Some(Area { args: arg_start..arg_end, whole })
 }
@@ -130,9 +143,10 @@ mod tests {
 
     #[test]
     fn a_title_shows_exactly_in_the_argument_area_alone() {
-        for title in ["liege: x", "liege: app blog worker 12"] {
+        for (title, comm) in
+            [("liege: x", "liege:x"), ("liege: app blog worker 12", "liege:app-blog-")]
+        {
             let said = show(title, false, 300);
-            let comm: String = title.chars().take(15).collect();
             assert!(said.contains(&format!("shown [{title}\0] [{comm}]")), "{said:?}");
             assert!(said.contains(&format!("kept [{title}]")), "{said:?}");
         }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Bad, field};
+use super::{Bad, Known, field};
 
 /// Reads a chunked body.
 #[derive(Debug, Default)]
@@ -23,8 +23,14 @@ pub struct Decoder {
 enum State {
     #[default]
     Size,
-    Blank,
-    Extension,
+    BeforeExtension,
+    ExtensionStart,
+    ExtensionName,
+    ValueStart,
+    Value,
+    Quoted,
+    QuotedPair,
+    QuoteEnd,
     SizeEnd,
     Data,
     DataEnd,
@@ -73,14 +79,19 @@ impl Decoder {
         self.state = match (self.state, byte) {
             (State::Size, digit) if digit.is_ascii_hexdigit() => self.digit(digit)?,
             (State::Size, _) if self.seen == 0 => return Err(BAD),
-            (State::Size | State::Blank, b';') => self.extension()?,
-            (State::Size | State::Blank, b' ' | b'\t') => {
-                self.extension()?;
-                State::Blank
-            }
             (State::Size, b'\r') => State::SizeEnd,
-            (State::Extension, b'\r') => State::SizeEnd,
-            (State::Extension, text) if field::is_value(&[text]) => self.extension()?,
+            (
+                State::Size
+                | State::BeforeExtension
+                | State::ExtensionStart
+                | State::ExtensionName
+                | State::ValueStart
+                | State::Value
+                | State::Quoted
+                | State::QuotedPair
+                | State::QuoteEnd,
+                byte,
+            ) => self.extension(byte)?,
             (State::SizeEnd, b'\n') => {
                 self.seen = 0;
                 if self.left == 0 { State::Trailer } else { State::Data }
@@ -104,9 +115,33 @@ impl Decoder {
         if self.seen > 15 { Err(BAD) } else { Ok(State::Size) }
     }
 
-    fn extension(&mut self) -> Result<State, Bad> {
+    /// `;name`, `;name=value`, `;name="value"`, with blanks where RFC 9112 (7.1.1) allows them.
+    fn extension(&mut self, byte: u8) -> Result<State, Bad> {
         self.seen += 1;
-        if self.seen > LONGEST_EXTENSION { Err(BAD) } else { Ok(State::Extension) }
+        if self.seen > LONGEST_EXTENSION {
+            return Err(BAD);
+        }
+        let token = field::is_token(&[byte]);
+        Ok(match (self.state, byte) {
+            (State::Size | State::BeforeExtension, b' ' | b'\t') => State::BeforeExtension,
+            (State::Size | State::BeforeExtension, b';') => State::ExtensionStart,
+            (State::ExtensionStart, b' ' | b'\t') => State::ExtensionStart,
+            (State::ExtensionStart | State::ExtensionName, _) if token => State::ExtensionName,
+            (State::ExtensionName, b'=') => State::ValueStart,
+            (State::ExtensionName | State::Value | State::QuoteEnd, end) => match end {
+                b';' => State::ExtensionStart,
+                b'\r' => State::SizeEnd,
+                b' ' | b'\t' => State::BeforeExtension,
+                _ if token && self.state == State::Value => State::Value,
+                _ => return Err(BAD),
+            },
+            (State::ValueStart, b'"') => State::Quoted,
+            (State::ValueStart, _) if token => State::Value,
+            (State::Quoted, b'"') => State::QuoteEnd,
+            (State::Quoted, b'\\') => State::QuotedPair,
+            (State::Quoted | State::QuotedPair, _) if field::is_value(&[byte]) => State::Quoted,
+            _ => return Err(BAD),
+        })
     }
 
     fn trailer(&mut self, byte: u8) -> Result<State, Bad> {
@@ -119,8 +154,12 @@ impl Decoder {
         if self.line.is_empty() {
             return Ok(State::Done);
         }
-        field::split(&self.line).map_err(|_| BAD)?;
-        self.line.clear();
+        let parts = field::split(&self.line).map_err(|_| BAD)?;
+        // Nobody may change framing or host behind the body (RFC 9110, 6.5.1).
+        match Known::find(&self.line[..parts.name]) {
+            Some(Known::Host | Known::ContentLength | Known::TransferEncoding) => return Err(BAD),
+            _ => self.line.clear(),
+        }
         Ok(State::Trailer)
     }
 }
@@ -171,13 +210,19 @@ mod tests {
 
     #[test]
     fn a_body_ends_behind_its_trailers() {
-        let input = b"5\r\nhello\r\n6;a=\"b\"\r\n world\r\n0\r\nX: y\r\n\r\nGET /";
+        let input = b"5\r\nhello\r\n6 ;a=\"b\\\"\";c;d=e ;f\r\n world\r\n0\r\nX: y\r\n\r\nGET /";
         assert_eq!(read(input, &[]), Ok((b"hello world".to_vec(), input.len() - 5, true)));
     }
 
     #[test]
     fn framing_that_others_read_differently_is_refused() {
-        let inputs: [&[u8]; 16] = [
+        let inputs: [&[u8]; 22] = [
+            b"5;\r\nhello",
+            b"5;a=\r\nhello",
+            b"5;a=\"b\r\nhello",
+            b"5;a=\"b\"c\r\nhello",
+            b"0\r\nContent-Length: 1\r\n\r\n",
+            b"0\r\nhost: a\r\n\r\n",
             b"5\nhello\r\n0\r\n\r\n",
             b"5\r\nhello\n0\r\n\r\n",
             b"5\r\nhello0\r\n\r\n",

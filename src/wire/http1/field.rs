@@ -61,7 +61,7 @@ impl Known {
         candidates.iter().find(|(_, text)| name.eq_ignore_ascii_case(text.as_bytes())).map(|c| c.0)
     }
 
-    /// Whether a second field of this name makes the request bad, as in nginx.
+    /// Whether a second field of this name makes the request bad, as in nginx but for lists.
     pub fn is_unique(self) -> bool {
         use Known::*;
         match self {
@@ -82,9 +82,19 @@ pub struct Parts {
     pub value: usize,
     /// Where it ends.
     pub end: usize,
-    /// Whether the name has only letters, digits and `-`. Others are dropped, as nginx does with
-    /// `ignore_invalid_headers on`: `X_Y` and `X-Y` are the same variable to an application.
-    pub plain: bool,
+    /// What the name is made of.
+    pub name_is: Name,
+}
+
+/// What a field name is made of. nginx drops all but plain ones: `X_Y` and `X-Y` are the same variable to an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// Letters, digits, `-`.
+    Plain,
+    /// These and `_` (`underscores_in_headers` takes it).
+    Underscored,
+    /// Other characters of a token (`ignore_invalid_headers off` takes it).
+    Token,
 }
 
 /// Takes a field line apart.
@@ -95,7 +105,7 @@ pub fn split(line: &[u8]) -> Result<Parts, Bad> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(Bad::Malformed("client sent a folded header line"));
     }
-    let mut plain = true;
+    let mut name_is = Name::Plain;
     let mut name = 0;
     loop {
         match line.get(name) {
@@ -103,7 +113,8 @@ pub fn split(line: &[u8]) -> Result<Parts, Bad> {
             Some(b':') => break,
             Some(&byte) => match CLASS[byte as usize] {
                 PLAIN => {}
-                TOKEN => plain = false,
+                TOKEN if byte == b'_' => name_is = name_is.max(Name::Underscored),
+                TOKEN => name_is = Name::Token,
                 _ => return Err(Bad::Malformed("client sent invalid header line")),
             },
         }
@@ -123,7 +134,7 @@ pub fn split(line: &[u8]) -> Result<Parts, Bad> {
     if !is_value(&line[value..end]) {
         return Err(Bad::Malformed("client sent a control character in a header line"));
     }
-    Ok(Parts { name, value, end, plain })
+    Ok(Parts { name, value, end, name_is })
 }
 
 /// Whether these bytes may be a field value: no control character but the tab.
@@ -176,7 +187,7 @@ mod tests {
     #[test]
     fn a_line_is_taken_apart_at_its_colon_and_blanks_around_the_value_go() {
         let parts = split(b"Host: \t example.org \t").unwrap();
-        assert_eq!(parts, Parts { name: 4, value: 8, end: 19, plain: true });
+        assert_eq!(parts, Parts { name: 4, value: 8, end: 19, name_is: Name::Plain });
     }
 
     #[test]
@@ -198,9 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn names_with_other_token_characters_are_marked_to_be_dropped() {
-        for line in [&b"X_Y: 1"[..], b"a.b: 1", b"Content_Length: 1"] {
-            assert!(!split(line).unwrap().plain);
+    fn names_that_are_not_plain_are_marked() {
+        for (line, name_is) in [
+            (&b"X_Y: 1"[..], Name::Underscored),
+            (b"a.b: 1", Name::Token),
+            (b"a.b_c: 1", Name::Token),
+            (b"Content_Length: 1", Name::Underscored),
+        ] {
+            assert_eq!(split(line).unwrap().name_is, name_is);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use memchr::memchr;
 
-use super::field::{self, Known};
+use super::field::{self, Known, Name};
 use super::{Bad, host, target};
 
 /// A place in the bytes of a head.
@@ -60,11 +60,13 @@ pub struct Limits {
     pub total: usize,
     /// The number of fields.
     pub fields: usize,
+    /// Names that are taken; fields with others are dropped.
+    pub names: Name,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { line: 8192, total: 4 * 8192, fields: 1000 }
+        Limits { line: 8192, total: 4 * 8192, fields: 1000, names: Name::Plain }
     }
 }
 
@@ -177,7 +179,11 @@ impl Head {
     }
 
     /// The values of all fields with this name, in any case of letters.
-    pub fn all<'a>(&'a self, bytes: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    pub fn all<'a, 'n>(
+        &'a self,
+        bytes: &'a [u8],
+        name: &'n [u8],
+    ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         let same = move |field: &&Field| field.name.of(bytes).eq_ignore_ascii_case(name);
         self.fields.iter().filter(same).map(|field| field.value.of(bytes))
     }
@@ -263,7 +269,7 @@ impl Head {
             return Ok(true);
         }
         let parts = field::split(&bytes[start..end])?;
-        if !parts.plain {
+        if parts.name_is > limits.names {
             return Ok(false);
         }
         if self.fields.len() >= limits.fields {
@@ -305,8 +311,9 @@ impl Head {
         self.form = target::form(method, target)?;
         let Some(space) = space else {
             self.version = Version::Http09;
-            return match method {
-                b"GET" => Ok(true),
+            // With a bare LF it is more likely the half of something else.
+            return match (method, self.ending) {
+                (b"GET", Some(Ending::CrLf)) => Ok(true),
                 _ => Err(Bad::Malformed("client sent invalid request line")),
             };
         };

@@ -51,10 +51,11 @@ fn a_request_is_taken_apart() {
 
 #[test]
 fn statuses_are_those_of_nginx_or_stricter() {
-    let cases: [(&[u8], Result<usize, u16>); 31] = [
+    let cases: [(&[u8], Result<usize, u16>); 32] = [
         (b"GET / HTTP/1.1\nHost: x\n\n", Ok(24)),
         (b"GET / HTTP/1.0\r\n\r\n", Ok(18)),
         (b"GET /x\r\n", Ok(8)),
+        (b"GET /x\n", Err(400)),
         (b"HEAD /x\r\n", Err(400)),
         (b"get / HTTP/1.1\r\n", Err(400)),
         (b"\x16\x03\x01", Err(400)),
@@ -93,8 +94,18 @@ fn statuses_are_those_of_nginx_or_stricter() {
 }
 
 #[test]
+fn fields_with_other_names_are_taken_where_they_are_wanted() {
+    let bytes = b"GET / HTTP/1.1\r\nHost: a\r\nx_y: 1\r\nx.y: 2\r\n\r\n";
+    for (names, count) in [(Name::Plain, 1), (Name::Underscored, 2), (Name::Token, 3)] {
+        let limits = Limits { names, ..Limits::default() };
+        let (_, head) = read_within(bytes, &[], &limits).unwrap().unwrap();
+        assert_eq!(head.fields.len(), count);
+    }
+}
+
+#[test]
 fn the_limits_are_those_of_a_line_of_the_whole_and_of_the_count() {
-    let limits = Limits { line: 64, total: 128, fields: 3 };
+    let limits = Limits { line: 64, total: 128, fields: 3, names: Name::Plain };
     let host = "Host: a\r\n";
     let cases = [
         (format!("GET /{} HTTP/1.1\r\n", "a".repeat(64)), 414),
@@ -163,7 +174,7 @@ proptest! {
         bytes in nearly_a_head(),
         cuts in prop::collection::vec(any::<usize>(), 0..20),
     ) {
-        let limits = Limits { line: 60, total: 90, fields: 3 };
+        let limits = Limits { line: 60, total: 90, fields: 3, names: Name::Plain };
         let flat = |result: Result<Option<(usize, Head)>, Bad>| {
             result.map(|done| done.map(|(length, head)| (length, head.fields.len(), head.framing)))
         };

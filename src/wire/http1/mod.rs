@@ -11,7 +11,7 @@ pub mod host;
 pub mod response;
 pub mod target;
 
-pub use field::Known;
+pub use field::{Known, Name};
 pub use head::{Framing, Head, Limits, Span, Version};
 
 /// Why a request cannot be read. The connection ends after the answer: what follows cannot be trusted to be a request.
