@@ -1,0 +1,136 @@
+//! Words to values: each line is checked by the table and read by the type of its directive.
+//!
+//! A directive is typed once, where it is written. A block's own lines come first and its nested blocks after them, wherever
+//! they stand: a nested block starts as a clone of the finished outer one, and nginx lets it inherit what is written below it.
+
+mod apps;
+mod http;
+mod level;
+mod listeners;
+mod locations;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+
+use level::Block;
+
+use crate::Context;
+use crate::diagnostic::{Diagnostic, Named, Severity, Spot};
+use crate::directive::Section;
+use crate::model::Config;
+use crate::section;
+use crate::syntax::{Line, Tree};
+use crate::value::{Complaint, Registry, Scope};
+
+/// What typing gives: a configuration, unless something is wrong, and everything that is to be said about it.
+#[derive(Debug, Clone)]
+pub struct Typed {
+    /// The configuration; none when a diagnostic is an error.
+    pub config: Option<Config>,
+    /// Everything that is wrong or strange, also with the grammar and the includes, in the order of reading; last what
+    /// nginx finds after the whole file.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Types a tree. The same tree gives the same answer in every process.
+pub fn typed(tree: &Tree) -> Typed {
+    let mut typist = Typist { tree, registry: Registry::default(), told: vec![] };
+    for (complaint, line) in &tree.mistakes {
+        typist.complain(complaint.clone(), line);
+    }
+    let config = typist.whole();
+    // The sort is stable: what is said of one line stays in its order.
+    typist.told.sort_by_key(|told| (told.late, told.order));
+    let diagnostics: Vec<Diagnostic> =
+        typist.told.into_iter().map(|told| told.diagnostic).collect();
+    let refused = diagnostics.iter().any(Diagnostic::is_error);
+    Typed { config: config.filter(|_| !refused), diagnostics }
+}
+
+/// Who types a tree: what is known so far, and what was said about it.
+struct Typist<'a> {
+    tree: &'a Tree,
+    registry: Registry,
+    told: Vec<Told>,
+}
+
+/// A diagnostic with its place in the order.
+struct Told {
+    late: bool,
+    order: u32,
+    diagnostic: Diagnostic,
+}
+
+impl<'a> Typist<'a> {
+    fn whole(&mut self) -> Option<Config> {
+        let tree = self.tree;
+        self.compile_captures(&tree.lines);
+        let mut main = section::Main::defaults(&mut self.scope(Context::Main));
+        let blocks = self.own_lines(&tree.lines, &Block::of(Context::Main), &mut [&mut main]);
+        let mut events = section::Events::defaults(&mut self.scope(Context::Events));
+        let mut seen = HashSet::new();
+        for block in &blocks {
+            let name = block.name();
+            if name != b"app" && !seen.insert(name) {
+                self.complain(Complaint::of(block, "is duplicate"), block);
+            }
+        }
+        for block in blocks.iter().filter(|block| block.name() == b"events") {
+            self.own_lines(lines_of(block), &Block::of(Context::Events), &mut [&mut events]);
+        }
+        self.know_apps();
+        let apps = self.apps(&blocks);
+        let http = blocks.iter().find(|block| block.name() == b"http");
+        let http = http.map(|block| self.http(block, &main));
+        let user = tree.lines.iter().find(|line| line.name() == b"user");
+        let user_place = user.map(|line| tree.place(line));
+        Some(Config { main, user_place, events, apps, http, web_print: tree.print() })
+    }
+
+    fn scope(&mut self, context: Context) -> Scope<'_> {
+        Scope::new(self.tree, context, &mut self.registry)
+    }
+
+    fn complain(&mut self, complaint: Complaint, line: &Line) {
+        self.tell(Severity::Emerg, complaint, line);
+    }
+
+    fn warn(&mut self, complaint: Complaint, line: &Line) {
+        self.tell(Severity::Warn, complaint, line);
+    }
+
+    fn tell(&mut self, severity: Severity, complaint: Complaint, line: &Line) {
+        let (late, order) = (complaint.late, line.order);
+        let named = match line.file {
+            _ if complaint.nowhere => Named::Nowhere,
+            None => Named::CommandLine,
+            Some(_) => {
+                let place = self.tree.place(line);
+                Named::File(place.file, place.line)
+            }
+        };
+        let spot = self.spot(line, complaint.word);
+        let (message, hint) = (complaint.message, complaint.hint);
+        let diagnostic = Diagnostic { severity, message, named, spot, hint };
+        self.told.push(Told { late, order, diagnostic });
+    }
+
+    /// The word that a complaint means, or the name of the directive.
+    fn spot(&self, line: &Line, word: usize) -> Option<Spot> {
+        let index = line.file? as usize;
+        let word = line.words.get(word).or(line.words.first())?;
+        let text = self.tree.texts.get(index)?;
+        let row = (word.line as usize).checked_sub(1)?;
+        let text = text.split(|&byte| byte == b'\n').nth(row)?.to_vec();
+        let file = self.tree.files.get(index)?.clone();
+        let quotes = if word.quoted { 2 } else { 0 };
+        let (line, column, width) = (word.line, word.column, word.width + quotes);
+        Some(Spot { file, line, column, width, text })
+    }
+}
+
+/// The lines in a block.
+fn lines_of(block: &Line) -> &[Line] {
+    block.block.as_deref().unwrap_or_default()
+}
