@@ -1,0 +1,53 @@
+//! The log files: opened here (as root), passed to the web workers by descriptor, opened anew on USR1.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use config::Deployment;
+
+use crate::Failed;
+
+/// The open log files by path.
+#[derive(Default)]
+pub struct Logs {
+    files: BTreeMap<PathBuf, File>,
+}
+
+impl Logs {
+    /// Opens all log files of a reading: the web workers' and our own.
+    pub fn open(deployment: &Deployment) -> Result<Logs, Failed> {
+        let own = deployment.error_log.iter().map(|(path, _)| path);
+        let opened = deployment.logs.iter().chain(own).map(|path| Ok((path.clone(), open(path)?)));
+        Ok(Logs { files: opened.collect::<Result<_, Failed>>()? })
+    }
+
+    /// The descriptors in the order of these paths.
+    pub fn descriptors<'a>(&'a self, paths: &[PathBuf]) -> Vec<BorrowedFd<'a>> {
+        paths.iter().filter_map(|path| self.files.get(path)).map(AsFd::as_fd).collect()
+    }
+
+    /// One file, for the master's own lines.
+    pub fn file(&self, path: &Path) -> Option<File> {
+        self.files.get(path)?.try_clone().ok()
+    }
+}
+
+/// Opens one log file for appending. Nobody but root may have put a link in its place: logs are opened as root.
+fn open(path: &Path) -> Result<File, Failed> {
+    let failed = |e| Failed::new("open", path.display(), e);
+    if path == Path::new("stderr") {
+        return standard_error().ok_or_else(|| Failed::because("open", "stderr", "it is closed"));
+    }
+    sys::file::open_append(path, 0o644).map(File::from).map_err(failed)
+}
+
+/// Standard error as a description of our own where the kernel allows that (files, pipes, terminals), so that O_NONBLOCK does
+/// not reach other programs which share the inherited one; else a duplicate.
+pub fn standard_error() -> Option<File> {
+    match sys::file::open_append(Path::new("/proc/self/fd/2"), 0o600) {
+        Ok(own) => Some(File::from(own)),
+        Err(_) => std::io::stderr().as_fd().try_clone_to_owned().ok().map(File::from),
+    }
+}
