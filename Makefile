@@ -55,7 +55,7 @@ check-deployment: | check-second-opinion
 	target/venv/bin/python tests/storms.py --kills 3 --reloads 10
 
 check-tests: | check-deployment
-	export PATH="$$PWD/target/venv/bin:$$PATH" LIEGE_TEST_VENV="$$PWD/target/venv"
+	@export PATH="$$PWD/target/venv/bin:$$PATH" LIEGE_TEST_VENV="$$PWD/target/venv"
 	if $(CARGO) nextest --version >/dev/null 2>&1; then
 	    $(CARGO) test --workspace --locked --doc
 	    $(CARGO) nextest run --workspace --locked
@@ -72,7 +72,7 @@ bench: build
 GUESTBOOK := examples/guestbook
 
 demo: build $(GUESTBOOK)/venv/ready
-	user=
+	@user=
 	mkdir -p $(GUESTBOOK)/caller $(GUESTBOOK)/run
 	rm -f $(GUESTBOOK)/caller/*.conf
 	if [ "$$(id -u)" = 0 ]; then
@@ -99,7 +99,7 @@ LIB   := $(DESTDIR)$(PREFIX)/lib
 KEEP = keep() { [ -e "$$2" ] || install -D -m 0644 "$$1" "$$2"; }
 
 install:
-	test -x $(LIEGE) || { echo "$(LIEGE) is not there: run make first" >&2; exit 1; }
+	@test -x $(LIEGE) || { echo "$(LIEGE) is not there: run make first" >&2; exit 1; }
 	install -D -m 0755 $(LIEGE) $(DESTDIR)$(PREFIX)/sbin/liege
 	install -D -m 0644 -t $(SHARE)/man/man8 man/liege.8
 	install -D -m 0644 -t $(SHARE)/man/man5 man/liege.conf.5
@@ -124,4 +124,4 @@ install:
 
 clean:
 	$(CARGO) clean
-	rm -rf examples/*/venv examples/*/run examples/*/caller
+	rm -rf examples/*/{venv,run,caller,logs,*_temp}

@@ -60,6 +60,9 @@ enum Command {
     Help {
         /// A directive's name; without one, the flags are listed
         directive: Option<String>,
+        /// Prints the manual page liege.conf(5), for mandoc or groff
+        #[arg(long, conflicts_with = "directive")]
+        manual: bool,
     },
 }
 
@@ -79,10 +82,15 @@ fn command(words: &[OsString]) -> Result<Mode, Usage> {
     let whole = std::iter::once(OsString::from("liege")).chain(words.iter().cloned());
     match Commands::try_parse_from(whole).map_err(Usage::Command)?.command {
         Command::Run(run) => run.start().map(Mode::Serve).map_err(Usage::Wrong),
-        Command::Help { directive: None } => Ok(Mode::Say { text: usage(), to_stderr: false }),
-        Command::Help { directive: Some(name) } => match config::manual::directive(&name) {
+        Command::Help { manual: true, .. } => {
+            Ok(Mode::Say { text: config::manual::liege_conf_5(), to_stderr: false })
+        }
+        Command::Help { directive: None, .. } => Ok(Mode::Say { text: usage(), to_stderr: false }),
+        Command::Help { directive: Some(name), .. } => match config::manual::directive(&name) {
             Some(text) => Ok(Mode::Say { text, to_stderr: false }),
-            None => Err(Usage::Wrong(format!("unknown directive \"{name}\""))),
+            None => Err(Usage::Wrong(format!(
+                "unknown directive \"{name}\"; liege.conf(5) lists all of them"
+            ))),
         },
     }
 }

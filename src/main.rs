@@ -14,8 +14,9 @@ fn main() -> ExitCode {
     // Before any thread exists and before any file is opened: titles are written over the argument area, and descriptors 0 to 2
     // must be taken.
     let words: Vec<_> = std::env::args_os().skip(1).collect();
-    if let Err(error) = sys::exec::open_standard() {
-        eprintln!("liege: open /dev/null: {error}");
+    if let Err(error) = sys::exec::open_standard().and_then(|()| sys::exec::close_others_on_exec())
+    {
+        eprintln!("liege: set up descriptors: {error}");
         return ExitCode::FAILURE;
     }
     sys::title::init();

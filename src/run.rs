@@ -54,7 +54,8 @@ impl Run {
             "daemon off;\nworker_processes 1;\nerror_log stderr notice;\npid {};\nevents {{}}\n",
             quoted("run/liege.pid")
         );
-        text.push_str(&format!("app app {{\n    module {};\n", quoted(module)));
+        let name = app_name(module);
+        text.push_str(&format!("app {name} {{\n    module {};\n", quoted(module)));
         if let Some(callable) = callable {
             text.push_str(&format!("    callable {};\n", quoted(callable)));
         }
@@ -62,7 +63,10 @@ impl Run {
         if let Some(venv) = self.virtualenv(here) {
             text.push_str(&format!("    virtualenv {};\n", quoted(&venv.to_string_lossy())));
         }
-        text.push_str(&format!("    processes {};\n    threads {};\n}}\n", self.processes, self.threads));
+        text.push_str(&format!(
+            "    processes {};\n    threads {};\n}}\n",
+            self.processes, self.threads
+        ));
         text.push_str(&format!(
             "http {{\n    access_log off;\n    default_type application/octet-stream;\n{}\n    server {{\n        listen {};\n",
             include_str!("../conf/mime.types"),
@@ -71,21 +75,33 @@ impl Run {
         for mapping in &self.statics {
             text.push_str(&location(mapping, here)?);
         }
-        text.push_str("        location / { uwsgi_pass app; }\n    }\n}\n");
+        text.push_str(&format!("        location / {{ uwsgi_pass {name}; }}\n    }}\n}}\n"));
         Ok(text)
     }
 
     fn virtualenv(&self, here: &Path) -> Option<PathBuf> {
-        let named = self.virtualenv.clone().or_else(|| std::env::var_os("VIRTUAL_ENV").map(PathBuf::from));
+        let named =
+            self.virtualenv.clone().or_else(|| std::env::var_os("VIRTUAL_ENV").map(PathBuf::from));
         named.map(|venv| here.join(venv)).or_else(|| {
-            ["venv", ".venv"].iter().map(|name| here.join(name)).find(|venv| venv.join("bin/python").exists())
+            ["venv", ".venv"]
+                .iter()
+                .map(|name| here.join(name))
+                .find(|venv| venv.join("bin/python").exists())
         })
     }
 }
 
+/// The app's name: that of its package, as far as a name may hold it.
+fn app_name(module: &str) -> String {
+    let package = module.split('.').next().unwrap_or_default();
+    let name: String = package.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    if name.is_empty() { "app".into() } else { name }
+}
+
 /// `/static=DIR` as a location. Both ends get their slash, because alias replaces the matched text as it stands.
 fn location(mapping: &str, here: &Path) -> Result<String, String> {
-    let Some((url, directory)) = mapping.split_once('=').filter(|(url, _)| url.starts_with('/')) else {
+    let Some((url, directory)) = mapping.split_once('=').filter(|(url, _)| url.starts_with('/'))
+    else {
         return Err(format!("--static wants /URL=DIR, not \"{mapping}\""));
     };
     let directory = here.join(directory);

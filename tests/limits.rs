@@ -95,12 +95,13 @@ fn a_client_that_does_not_read_is_cut() {
 }
 
 #[test]
-fn more_connections_than_allowed_disturb_nobody_who_is_served() {
+fn a_crowd_past_the_limit_of_connections_is_survived() {
     let daemon = site("keepalive_timeout 30s;");
     let mut served = daemon.connect();
     assert_eq!(served.send(REQUEST).response().status, 200);
+    served.send("GET /a HTTP/1.1\r\nHost: loc"); // busy with a head, so not idle
     let crowd: Vec<_> = (0..200).map(|_| Connection::try_open(daemon.port)).collect();
-    assert_eq!(served.send(REQUEST).response().status, 200);
+    assert_eq!(served.send("alhost\r\n\r\n").response().status, 200);
     drop(crowd);
     until("new connections are served again", || {
         daemon.try_get("/a").is_some_and(|answer| answer.status == 200)
@@ -151,14 +152,14 @@ def application(environ, start_response):
     return [b'%d' % os.getpid()]
 ";
     let daemon = liege(config).file("blog.py", code).start();
-    let mut pids = vec![];
-    for _ in 0..30 {
+    let mut pids = std::collections::BTreeSet::new();
+    until("a third worker answers", || {
         let answer = daemon.get("/");
         assert_eq!(answer.status, 200);
-        pids.push(answer.text());
-    }
-    pids.dedup();
-    assert!(pids.len() >= 3, "{pids:?}");
+        pids.insert(answer.text());
+        pids.len() >= 3
+    });
+    assert_eq!(daemon.log().matches("[alert]").count(), 0, "that is no crash");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! One binary: `cargo test --test liege reload::` runs a chapter. README.md says which question is answered where.
 
 mod cli;
+mod directives;
 mod docs;
 mod limits;
 mod logs;

@@ -245,14 +245,16 @@ fn a_comment_that_changed_starts_nothing_anew() {
     let daemon = liege(&auto).file("blog.py", code("x")).start();
     daemon.crew("app blog worker", 2);
     let before = (daemon.processes("web worker"), daemon.processes("app blog"));
-    daemon.configure(&format!("# a comment\n{auto}"));
-    daemon.logged("read anew");
-    daemon.configure(&format!(
-        "# two comments\n# more\n{}",
-        auto.replace("processes 2", "processes 2 ")
-    ));
-    daemon.get("/");
-    assert_eq!((daemon.processes("web worker"), daemon.processes("app blog")), before);
+    // The lines move and the web changes; the app's words are what they were.
+    daemon.configure(&format!("# a comment\n# and another\n{}", auto.replace("one", "two")));
+    until("the change counts", || daemon.get("/v").text() == "two");
+    let now = daemon.processes("web worker");
+    assert!(now != before.0, "the web is a new one");
+    assert_eq!(daemon.processes("app blog"), before.1, "the app is the old one");
+    daemon.configure(&format!("# one comment\n{}", auto.replace("one", "two")));
+    until("it is read again", || daemon.log().matches("read anew").count() >= 2);
+    assert_eq!(daemon.get("/").text(), "x");
+    assert_eq!((daemon.processes("web worker"), daemon.processes("app blog")), (now, before.1));
 }
 
 #[test]

@@ -135,9 +135,9 @@ fn requests_wait_while_an_app_starts() {
     daemon.crew("app blog worker", 2);
     daemon.write("blog.py", format!("import time\ntime.sleep(1)\n{CODE}"));
     // All of the app at once: nothing of it serves until the import is over.
-    for pid in daemon.processes("app blog") {
-        process::signal(pid, Signal::SIGKILL);
-    }
+    let all = daemon.processes("app blog");
+    all.iter().for_each(|pid| process::signal(*pid, Signal::SIGKILL));
+    until("they are gone", || !all.iter().any(|pid| process::lives(*pid)));
     assert_eq!(daemon.get("/app").status, 200);
 }
 
@@ -216,7 +216,7 @@ import os, signal, subprocess, time
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
 def application(environ, start_response):
-    child = subprocess.Popen(['sleep', '1000'])
+    child = subprocess.Popen(['sleep', '60'])
     start_response('200 OK', [])
     yield b'%d' % child.pid
     time.sleep(1000)
@@ -242,6 +242,9 @@ fn a_stopped_worker_holds_up_nobody_else() {
     let daemon = site();
     let stopped = daemon.processes("app blog worker 1")[0];
     process::signal(stopped, Signal::SIGSTOP);
+    until("it is stopped", || {
+        process::status(stopped, "State").is_some_and(|state| state.starts_with('T'))
+    });
     let answers: Vec<_> = (0..20).map(|_| daemon.get("/app").text()).collect();
     assert!(answers.iter().all(|pid| *pid != stopped.to_string()));
     process::signal(stopped, Signal::SIGCONT);
@@ -312,4 +315,56 @@ fn a_reader_that_is_killed_changes_nothing() {
     daemon.crew("reader", 0);
     daemon.logged("everything stays as it was");
     assert_eq!((daemon.get("/app").status, daemon.processes("web worker")), (200, web));
+}
+
+#[test]
+fn whoever_dies_whenever_the_tree_comes_back_as_it_was() {
+    let config =
+        format!("worker_processes 2;\napp shop {{ chdir DIR; module shop; processes 3; }}\n{APP}")
+            .replace("location /app", "location /shop { uwsgi_pass shop; } location /app");
+    let daemon =
+        liege(&config).file("blog.py", CODE).file("shop.py", CODE).file("html/a", "a").start();
+    let mut random = 0x9e37_79b9_u64;
+    let mut below = |end: usize| {
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % end
+    };
+    for turn in 0..60 {
+        let tree = process::below(daemon.pid());
+        match below(12) {
+            0 => daemon.signal(Signal::SIGHUP),
+            1 => daemon.write("shop.py", if turn % 2 == 0 { "syntax error" } else { CODE }),
+            _ if !tree.is_empty() => process::signal(tree[below(tree.len())], Signal::SIGKILL),
+            _ => {}
+        }
+        std::thread::sleep(Duration::from_millis(below(120) as u64)); // the pace of the storm
+    }
+    daemon.write("shop.py", CODE);
+    daemon.signal(Signal::SIGHUP);
+    daemon.signal(Signal::SIGURG);
+    let titles = || {
+        let mut titles: Vec<_> =
+            process::below(daemon.pid()).into_iter().map(process::title).collect();
+        titles.sort();
+        titles
+    };
+    let wanted: Vec<_> = [
+        "app blog master",
+        "app blog worker 1",
+        "app blog worker 2",
+        "app shop master",
+        "app shop worker 1",
+        "app shop worker 2",
+        "app shop worker 3",
+        "web worker 0",
+        "web worker 1",
+    ]
+    .iter()
+    .map(|title| format!("liege: {title}"))
+    .collect();
+    until("the tree is as it was", || titles() == wanted);
+    for path in ["/a", "/app", "/shop"] {
+        assert_eq!(daemon.get(path).status, 200, "{path}");
+    }
 }

@@ -1,4 +1,5 @@
-//! What the master needs of a configuration, and nothing else: plain values that can travel between processes.
+//! What the master needs of a configuration, and nothing else: plain values that can travel between
+//! processes.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -37,12 +38,15 @@ pub struct Deployment {
     pub shutdown_timeout: Option<Duration>,
     /// `env`; without a value: the one that liege was started with.
     pub env: Vec<(String, Option<String>)>,
-    /// The main level's error logs with their levels, 0 for emerg to 7 for debug; the path `stderr` is standard error.
+    /// The main level's error logs with their levels, 0 for emerg to 7 for debug; the path `stderr`
+    /// is standard error.
     pub error_log: Vec<(PathBuf, u8)>,
-    /// All files that the master opens and reopens for web workers: access logs and error logs of all levels, each once,
-    /// sorted, `stderr` among them. Paths with variables are the web worker's business.
+    /// All files that the master opens and reopens for web workers: access logs and error logs of
+    /// all levels, each once, sorted, `stderr` among them. Paths with variables are the web
+    /// worker's business.
     pub logs: Vec<PathBuf>,
-    /// Directories for temporary files, each once: to be made when missing, for the web workers' user alone (0700).
+    /// Directories for temporary files, each once: to be made when missing, for the web workers'
+    /// user alone (0700).
     pub temp_dirs: Vec<PathBuf>,
     /// The sockets of the web.
     pub listeners: Vec<Listening>,
@@ -194,7 +198,8 @@ fn path_of(log: &ErrorLog) -> PathBuf {
     }
 }
 
-/// The level of http itself counts only where a server or location uses it, which each of them does unless it says otherwise.
+/// The level of http itself counts only where a server or location uses it, which each of them does
+/// unless it says otherwise.
 fn logs(http: &Http) -> Vec<PathBuf> {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;

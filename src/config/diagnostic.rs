@@ -1,7 +1,8 @@
 //! What is wrong with a configuration, and how it is shown.
 //!
-//! The first line is nginx's, word for word, because operators and tools know it; below come the source line, a caret and a
-//! remedy. A diagnostic carries the source line with it, so it can travel between processes.
+//! The first line is nginx's, word for word, because operators and tools know it; below come the
+//! source line, a caret and a remedy. A diagnostic carries the source line with it, so it can
+//! travel between processes.
 
 use std::path::PathBuf;
 
@@ -23,7 +24,8 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// nginx's message without its place.
     pub message: String,
-    /// Where nginx says it is: the line on which the directive ended. Absent where nginx names none.
+    /// Where nginx says it is: the line on which the directive ended. Absent where nginx names
+    /// none.
     pub named: Named,
     /// The word that is meant, for the caret.
     pub spot: Option<Spot>,
@@ -152,6 +154,10 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
 
 /// The name of `known` that is nearest to `name`, if one is near enough to be meant.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody misspells a name by so much, and the comparison takes its time.
+    if name.len() > 64 {
+        return None;
+    }
     known
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
         .filter(|&(likeness, _)| likeness > 0.88)

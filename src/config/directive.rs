@@ -1,7 +1,9 @@
-//! What a directive is: the row of the table, the macro that makes struct, table and reader from one declaration.
+//! What a directive is: the row of the table, the macro that makes struct, table and reader from
+//! one declaration.
 //!
-//! A directive is a field of a section: its name, its doc comment (the manual's text), its type (syntax, arity, reader), its
-//! default as an operator would write it, its contexts. `directives!` is the only macro of the project.
+//! A directive is a field of a section: its name, its doc comment (the manual's text), its type
+//! (syntax, arity, reader), its default as an operator would write it, its contexts. `directives!`
+//! is the only macro of the project.
 
 use std::sync::Arc;
 
@@ -194,9 +196,9 @@ pub fn table() -> impl Iterator<Item = &'static Directive> {
 
 /// Makes a section: the struct, its table, its reader.
 ///
-/// A field is `name: Type = "default as written";`, or `= none` when absence has a meaning; behind it, where they apply,
-/// `in [Contexts]` when they differ from the section's, and `, inherits never`. A row of `shares` is a further name that
-/// fills a field.
+/// A field is `name: Type = "default as written";`, or `= none` when absence has a meaning; behind
+/// it, where they apply, `in [Contexts]` when they differ from the section's, and `, inherits
+/// never`. A row of `shares` is a further name that fills a field.
 macro_rules! directives {
     (
         $(#[doc = $title:expr])+

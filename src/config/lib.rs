@@ -1,9 +1,11 @@
 //! Text to a typed configuration, or to a list of everything that is wrong with it.
 //!
-//! [`read`] turns a file and what it includes into a tree of words; [`typed`] turns the tree into values, and is a pure
-//! function: the reader, the master and each web worker get the same answer from the same tree. Nothing here opens a file,
-//! asks a name server or stops at the first error: a [`Source`] brings the bytes in, [`Diagnostic`]s go out. The directives
-//! are declared in `section/`, one field each; the values that they take are in `value/`; what comes out is in `model/`.
+//! [`read`] turns a file and what it includes into a tree of words; [`typed`] turns the tree into
+//! values, and is a pure function: the reader, the master and each web worker get the same answer
+//! from the same tree. Nothing here opens a file, asks a name server or stops at the first error: a
+//! [`Source`] brings the bytes in, [`Diagnostic`]s go out. The directives are declared in
+//! `section/`, one field each; the values that they take are in `value/`; what comes out is in
+//! `model/`.
 
 pub mod deployment;
 mod diagnostic;

@@ -1,4 +1,5 @@
-//! The names of nginx's directives, with the blocks that they may stand in: what is known and not obeyed yet.
+//! The names of nginx's directives, with the blocks that they may stand in: what is known and not
+//! obeyed yet.
 //!
 //! `names.txt` has a name a line, with `{` behind it when it opens a block, and its contexts.
 

@@ -39,8 +39,9 @@ pub fn resolve_apps(
     web: Option<&Identity>,
 ) -> Result<BTreeMap<String, AppPlace>, Failed> {
     let places = deployment.apps.iter().map(|app| {
-        let place = resolve(start, run_dir, app, web)
-            .map_err(|failed| Failed::because("set up", format!("app {}", app.name), failed.to_string()))?;
+        let place = resolve(start, run_dir, app, web).map_err(|failed| {
+            Failed::because("set up", format!("app {}", app.name), failed.to_string())
+        })?;
         Ok((app.name.clone(), place))
     });
     places.collect()
@@ -60,7 +61,12 @@ fn resolve(
     };
     let owner = identity.as_ref().map(|who| (who.uid, web.map_or(who.gid, |web| web.gid)));
     let usual = ListenOptions::default();
-    let options = ListenOptions { backlog: app.listen.unwrap_or(usual.backlog), mode: Some(0o660), owner, ..usual };
+    let options = ListenOptions {
+        backlog: app.listen.unwrap_or(usual.backlog),
+        mode: Some(0o660),
+        owner,
+        ..usual
+    };
     Ok(AppPlace { address, options, app: app.clone(), identity, private })
 }
 
@@ -118,7 +124,7 @@ impl AppPlace {
             Ok(rest) => resolved.join(rest),
             Err(_) => path,
         };
-        let python = interpreter(&app, chdir)?;
+        let python = interpreter(&app, chdir, self.identity.as_ref())?;
         let source = match (app.wsgi_file, app.module) {
             (Some(file), _) => AppSource::File(inside(file)),
             (None, Some(module)) => AppSource::Module(module),
@@ -159,21 +165,50 @@ pub fn reload(app: &AppDeployment) -> Reload {
     }
 }
 
-/// The app's own interpreter: of its virtual environment, else `python`, else python3 on PATH.
-fn interpreter(app: &AppDeployment, chdir: &Path) -> Result<PathBuf, Failed> {
+/// The app's own interpreter: of its virtual environment, else `python`, else the first python3 on PATH that its user may
+/// execute.
+fn interpreter(
+    app: &AppDeployment,
+    chdir: &Path,
+    who: Option<&Identity>,
+) -> Result<PathBuf, Failed> {
     if let Some(venv) = &app.virtualenv {
-        return of_virtualenv(venv);
+        return reachable(of_virtualenv(venv)?, who);
     }
     let name = app.python.as_deref().unwrap_or(Path::new("python3"));
     if name.components().count() > 1 {
         let path = chdir.join(name);
         let why = "no such file; set python to an interpreter that is there";
-        return if path.is_file() { Ok(path) } else { Err(Failed::because("find", path.display(), why)) };
+        let found = if path.is_file() {
+            Ok(path)
+        } else {
+            Err(Failed::because("find", path.display(), why))
+        };
+        return reachable(found?, who);
     }
     let path = std::env::var_os("PATH").unwrap_or_else(|| environment::PATH.into());
-    exec::find(name.as_os_str(), &path).ok_or_else(|| {
-        Failed::because("find", name.display(), "it is not on PATH; install Python, or set python or virtualenv")
-    })
+    let mut found: Vec<PathBuf> = std::env::split_paths(&path).map(|dir| dir.join(name)).collect();
+    found.retain(|file| file.is_file());
+    let usable = found.iter().find(|file| identity::blocked_at(file, who).is_none());
+    match (usable, found.first()) {
+        (Some(python), _) => Ok(python.clone()),
+        (None, Some(first)) => reachable(first.clone(), who),
+        (None, None) => {
+            let why = "it is not on PATH; install Python, or set python or virtualenv";
+            Err(Failed::because("find", name.display(), why))
+        }
+    }
+}
+
+/// Refuses an interpreter that the app's user cannot reach, naming the directory that is in the way.
+fn reachable(python: PathBuf, who: Option<&Identity>) -> Result<PathBuf, Failed> {
+    let Some(blocked) = identity::blocked_at(&python, who) else { return Ok(python) };
+    let user = who.map_or("this user", |who| who.name.as_str());
+    let why = format!(
+        "user {user} has no permission for {}; give it (chmod o+x), name another uid, or another python",
+        blocked.display()
+    );
+    Err(Failed::because("execute", python.display(), why))
 }
 
 fn of_virtualenv(venv: &Path) -> Result<PathBuf, Failed> {
@@ -205,7 +240,8 @@ pub fn execute(channel: Channel, order: &AppOrder, fds: Vec<OwnedFd>) -> Failed 
                 Ok(memory) => memory,
                 Err(error) => return Failed::new("make", "the order's memory file", error),
             };
-            let files = exec::Files { channel: channel.into(), order: memory, listener, log, extension };
+            let files =
+                exec::Files { channel: channel.into(), order: memory, listener, log, extension };
             let error = exec::python(&wsgi.python, &order.env, files);
             Failed::new("execute", wsgi.python.display(), error)
         }
@@ -213,6 +249,10 @@ pub fn execute(channel: Channel, order: &AppOrder, fds: Vec<OwnedFd>) -> Failed 
             let error = exec::program(words, &order.env, listener, log);
             Failed::new("execute", words.first().map_or("", String::as_str), error)
         }
-        _ => Failed::because("execute", format!("app {}", order.name), "its order came without descriptors"),
+        _ => Failed::because(
+            "execute",
+            format!("app {}", order.name),
+            "its order came without descriptors",
+        ),
     }
 }

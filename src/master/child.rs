@@ -51,7 +51,8 @@ fn become_what_is_ordered(entries: &Entries) -> Result<ExitCode, Failed> {
     let channel = Channel::from_stdin().map_err(failed)?;
     sys::child::reset_signals(false).map_err(failed)?;
     let (bytes, fds) = channel.recv_order(PATIENCE).map_err(failed)?;
-    let order = decode(&bytes).ok_or_else(|| Failed::because("start", "child", "its order cannot be decoded"))?;
+    let order = decode(&bytes)
+        .ok_or_else(|| Failed::because("start", "child", "its order cannot be decoded"))?;
     match order {
         Order::Read(order) => Ok(reader::serve(&channel, &order)),
         Order::Web(order) => web(entries, channel, order, fds),
@@ -59,11 +60,17 @@ fn become_what_is_ordered(entries: &Entries) -> Result<ExitCode, Failed> {
     }
 }
 
-fn web(entries: &Entries, channel: Channel, order: WebOrder, fds: Vec<OwnedFd>) -> Result<ExitCode, Failed> {
+fn web(
+    entries: &Entries,
+    channel: Channel,
+    order: WebOrder,
+    fds: Vec<OwnedFd>,
+) -> Result<ExitCode, Failed> {
     let failed = |e| Failed::new("start", format!("web worker {}", order.number), e);
     sys::title::set(&format!("liege: web worker {}", order.number));
     if let Some(files) = order.open_files {
-        sys::limits::open_files(files).map_err(|e| Failed::new("set", "worker_rlimit_nofile", e))?;
+        sys::limits::open_files(files)
+            .map_err(|e| Failed::new("set", "worker_rlimit_nofile", e))?;
     }
     sys::limits::no_core().map_err(failed)?;
     become_identity(order.identity.as_ref())?;

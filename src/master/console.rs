@@ -50,10 +50,13 @@ pub fn booted(master: &mut Master) {
     let more = urls.len().saturating_sub(3);
     urls.truncate(3);
     let status = master.supervisor.status();
-    let down: Vec<String> = status.apps.iter().filter(|app| !app.served).map(|app| app.name.to_string()).collect();
+    let down: Vec<String> =
+        status.apps.iter().filter(|app| !app.served).map(|app| app.name.to_string()).collect();
     if !down.is_empty() {
         let names = down.join(", ");
-        master.log.error(format_args!("not serving: app {names}; its requests get 503 until it starts"));
+        master
+            .log
+            .error(format_args!("not serving: app {names}; its requests get 503 until it starts"));
     }
     if !urls.is_empty() {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };

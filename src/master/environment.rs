@@ -8,8 +8,16 @@ use wire::message::Identity;
 use crate::Start;
 
 /// Names that speak to liege, or to the loader, and never to an app.
-const STRIPPED: [&str; 8] =
-    ["LD_", "LISTEN_", "NOTIFY_SOCKET", "WATCHDOG_", "CREDENTIALS_DIRECTORY", "UWSGI_", "LIEGE_", "INVOCATION_ID"];
+const STRIPPED: [&str; 8] = [
+    "LD_",
+    "LISTEN_",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_",
+    "CREDENTIALS_DIRECTORY",
+    "UWSGI_",
+    "LIEGE_",
+    "INVOCATION_ID",
+];
 
 /// PATH when nobody has one.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

@@ -4,6 +4,7 @@ use supervisor::{End, Event, Seat, Slot};
 use sys::channel::Received;
 use wire::message::{self, FromApp, FromWeb, FromWorker, decode};
 
+use crate::app_log::AppLog;
 use crate::master::Master;
 use crate::post::Token;
 use crate::signals::Asked;
@@ -32,16 +33,14 @@ impl Master {
             Asked::Reload => self.ask_reader(supervisor::Cause::Asked(None)),
             Asked::Reopen => self.reopen_logs(),
             Asked::ClearWaits => self.events.push_back(Event::ClearWaits),
-            Asked::Reap => {
-                let ours = self.posts.pids();
-                sys::child::reap_strangers(|pid| ours.contains(&pid));
-            }
+            Asked::Reap => self.strangers = true,
             Asked::Nothing => {}
         }
     }
 
     fn stop(&mut self, graceful: bool) {
-        let how = if graceful { "gracefully: requests in flight are answered first" } else { "now" };
+        let how =
+            if graceful { "gracefully: requests in flight are answered first" } else { "now" };
         self.log.notice(format_args!("stopping {how}"));
         let _ = sys::notify::stopping();
         self.reader = None;
@@ -57,7 +56,10 @@ impl Master {
                         self.posts.attest(&mut self.tokens, slot, pid);
                     }
                     if !self.understood(slot, &bytes) {
-                        self.log.alert(format_args!("{}: said what no process of liege says", tell::name(slot)));
+                        self.log.alert(format_args!(
+                            "{}: said what no process of liege says",
+                            tell::name(slot)
+                        ));
                         return self.channel_closed(slot);
                     }
                 }
@@ -89,7 +91,7 @@ impl Master {
         match said {
             FromApp::Ready => self.ready(slot),
             FromApp::Failed { cause, traceback } => {
-                self.log.output(&tell::unit(&slot.unit), &traceback);
+                self.traceback(slot, &traceback);
                 self.failed(slot, cause);
             }
             FromApp::Forked { .. } => {}
@@ -115,11 +117,13 @@ impl Master {
             FromWorker::Ready => self.ready(slot),
             FromWorker::Answered => self.events.push_back(Event::Answered(slot.clone())),
             FromWorker::Failed { cause, traceback } => {
-                self.log.output(&tell::unit(&slot.unit), &traceback);
+                self.traceback(slot, &traceback);
                 self.failed(slot, cause);
             }
             FromWorker::Tired => self.events.push_back(Event::Tired(slot.clone())),
             FromWorker::Harakiri { request } => {
+                // It ends itself: no crash.
+                self.asked_to_end.insert(slot.clone());
                 let request: String = request.chars().take(2000).collect();
                 let name = tell::name(slot);
                 self.log.error(format_args!(
@@ -128,6 +132,18 @@ impl Master {
                 ));
             }
         }
+    }
+
+    /// The application's own traceback, behind everything that it wrote before.
+    fn traceback(&mut self, slot: &Slot, traceback: &str) {
+        let unit = tell::unit(&slot.unit);
+        let of_app = |app: &AppLog| unit == format!("app {}", app.name);
+        let outputs = self.outputs.iter().filter(|(_, (app, _))| of_app(app));
+        let numbers: Vec<u64> = outputs.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.output(number);
+        }
+        self.log.output(&unit, traceback);
     }
 
     pub(crate) fn ready(&mut self, slot: &Slot) {
@@ -150,16 +166,31 @@ impl Master {
             return;
         }
         match self.posts.process(slot) {
-            Some(process) => drop(process.signal(sys::child::Signal::SIGKILL)),
+            Some(process) => self.timers.channel_closed(slot.clone(), process.pid()),
             // A worker that never spoke: its app master tells how it ended, if there is one.
             None if !self.posts.has_master(slot) => self.gone(slot, End::Status(1)),
             None => {}
         }
     }
 
+    /// Ends what closed its channel and lives on.
+    pub(crate) fn end_the_mute(&mut self) {
+        for (slot, pid) in self.timers.overdue() {
+            if let Some(process) = self.posts.process(&slot).filter(|process| process.pid() == pid)
+            {
+                let _ = process.signal(sys::child::Signal::SIGKILL);
+            }
+        }
+    }
+
     fn process_ended(&mut self, slot: &Slot) {
         // Its last words come before its end.
         self.channel_spoke(slot);
+        if matches!(slot.seat, Seat::Master | Seat::Program) && !self.posts.has_workers(slot) {
+            // Not reaped yet, so the number of its group is still its own: what the app started ends with it.
+            let group = self.posts.process(slot).map(sys::child::Pidfd::pid);
+            group.map(|group| sys::child::kill_group(group, sys::child::Signal::SIGKILL));
+        }
         match self.posts.reap(slot) {
             Some(end) => self.gone(slot, end),
             None if self.posts.has_master(slot) && slot.seat != Seat::Master => {
@@ -187,6 +218,14 @@ impl Master {
             for lost in self.posts.adopt(&mut self.tokens, slot) {
                 self.gone(&lost, End::Signal(9));
             }
+        }
+    }
+
+    /// Reaps children that nobody watches, once the watched ones of this turn are reaped.
+    pub(crate) fn reap_strangers(&mut self) {
+        if std::mem::take(&mut self.strangers) {
+            let ours = self.posts.pids();
+            sys::child::reap_strangers(|pid| ours.contains(&pid));
         }
     }
 

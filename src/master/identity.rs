@@ -1,7 +1,8 @@
 //! Who processes become: the web workers' user, and each app's.
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::{AppDeployment, Deployment};
 use sys::identity::User;
@@ -11,7 +12,11 @@ use crate::log::Log;
 use crate::{Failed, Start};
 
 /// The user of `user`; `nobody` without one, as nginx. Nobody changes user but root, so everybody else stays who they are.
-pub fn web_user(deployment: &Deployment, start: &Start, log: &mut Log) -> Result<Option<Identity>, Failed> {
+pub fn web_user(
+    deployment: &Deployment,
+    start: &Start,
+    log: &mut Log,
+) -> Result<Option<Identity>, Failed> {
     if !sys::identity::is_root() {
         if deployment.user.is_some() {
             let file = start.file();
@@ -68,8 +73,37 @@ fn stays_caller(app: &AppDeployment) -> Result<(), Failed> {
     if wanted.uid == sys::identity::current().uid {
         return Ok(());
     }
-    let why = format!("only root can become {name}: start liege as root, or take uid out of app {}", app.name);
+    let why = format!(
+        "only root can become {name}: start liege as root, or take uid out of app {}",
+        app.name
+    );
     Err(Failed::because("become", name, why))
+}
+
+/// The first directory on the way to a program, or the program itself, that a user has no permission for. Links are followed
+/// first: a virtual environment's interpreter lives elsewhere.
+pub fn blocked_at(program: &Path, who: Option<&Identity>) -> Option<PathBuf> {
+    let who = who.filter(|who| who.uid != 0)?;
+    let may_pass = |path: &Path| std::fs::metadata(path).is_ok_and(|meta| may_execute(&meta, who));
+    let real = std::fs::canonicalize(program).ok()?;
+    let mut ways: Vec<&Path> = program.ancestors().chain(real.ancestors()).collect();
+    ways.sort();
+    ways.into_iter()
+        .find(|path| !path.as_os_str().is_empty() && !may_pass(path))
+        .map(Path::to_owned)
+}
+
+/// The x bit that counts for this user (path_resolution(7): owner, else group, else others).
+fn may_execute(meta: &Metadata, who: &Identity) -> bool {
+    let mode = meta.mode();
+    let bit = if meta.uid() == who.uid {
+        0o100
+    } else if meta.gid() == who.gid || who.groups.contains(&meta.gid()) {
+        0o010
+    } else {
+        0o001
+    };
+    mode & bit != 0
 }
 
 fn owner_of(path: &Path) -> Option<User> {
@@ -85,7 +119,11 @@ fn named(name: &str, group: Option<&str>) -> Result<Identity, Failed> {
         Err(_) => sys::identity::user(name).map_err(failed)?,
     };
     let Some(user) = found else {
-        return Err(Failed::because("look up", format!("user \"{name}\""), "no such user; create it or name another"));
+        return Err(Failed::because(
+            "look up",
+            format!("user \"{name}\""),
+            "no such user; create it or name another",
+        ));
     };
     let mut identity = identity(user)?;
     if let Some(group) = group {
@@ -109,7 +147,9 @@ fn group_number(group: &str) -> Result<u32, Failed> {
     let what = format!("group \"{group}\"");
     match sys::identity::group(group) {
         Ok(Some(number)) => Ok(number),
-        Ok(None) => Err(Failed::because("look up", what, "no such group; create it or name another")),
+        Ok(None) => {
+            Err(Failed::because("look up", what, "no such group; create it or name another"))
+        }
         Err(error) => Err(Failed::new("look up", what, error)),
     }
 }

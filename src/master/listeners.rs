@@ -44,17 +44,21 @@ impl Listeners {
             let address = address(&wanted.address);
             let count = sockets(wanted, deployment);
             for _ in self.count(&address)..count {
-                opened.push((address.to_string(), self.claim(&address, || {
-                    sys::socket::listen(&address, &options(wanted))
-                })?));
+                opened.push((
+                    address.to_string(),
+                    self.claim(&address, || sys::socket::listen(&address, &options(wanted)))?,
+                ));
             }
         }
         for app in apps {
             if self.count(&app.address) == 0 {
-                opened.push((app.address.to_string(), self.claim(&app.address, || {
-                    app.make_room()?;
-                    sys::socket::listen(&app.address, &app.options)
-                })?));
+                opened.push((
+                    app.address.to_string(),
+                    self.claim(&app.address, || {
+                        app.make_room()?;
+                        sys::socket::listen(&app.address, &app.options)
+                    })?,
+                ));
             }
         }
         for (address, socket) in opened {
@@ -95,7 +99,8 @@ impl Listeners {
 
     /// The sockets of one web worker, with their addresses.
     pub fn for_web(&self, deployment: &Deployment, number: u32) -> Vec<(String, BorrowedFd<'_>)> {
-        let addresses = deployment.listeners.iter().map(|wanted| address(&wanted.address).to_string());
+        let addresses =
+            deployment.listeners.iter().map(|wanted| address(&wanted.address).to_string());
         let sockets = addresses.filter_map(|address| {
             let sockets = self.open.get(&address)?;
             let own = sockets.get(number as usize % sockets.len().max(1))?;
@@ -108,7 +113,9 @@ impl Listeners {
     pub fn app(&self, address: &Address) -> Result<BorrowedFd<'_>, Failed> {
         let sockets = self.open.get(&address.to_string());
         let socket = sockets.and_then(|sockets| sockets.first());
-        socket.map(AsFd::as_fd).ok_or_else(|| Failed::because("find", address, "its socket is closed"))
+        socket
+            .map(AsFd::as_fd)
+            .ok_or_else(|| Failed::because("find", address, "its socket is closed"))
     }
 
     /// Removes the files of the Unix sockets: the last deed before the end.

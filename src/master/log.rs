@@ -79,7 +79,7 @@ impl Log {
             let plain = format!("{stamp} [{}] {pid}#{pid}: {line}\n", level.word());
             for sink in self.sinks.iter_mut().filter(|sink| level <= sink.level) {
                 let written = if sink.journal {
-                    write!(sink.file, "<{}>{line}\n", level as u8)
+                    writeln!(sink.file, "<{}>{line}", level as u8)
                 } else {
                     sink.file.write_all(plain.as_bytes())
                 };

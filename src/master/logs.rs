@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use config::Deployment;
@@ -43,11 +44,15 @@ fn open(path: &Path) -> Result<File, Failed> {
     sys::file::open_append(path, 0o644).map(File::from).map_err(failed)
 }
 
-/// Standard error as a description of our own where the kernel allows that (files, pipes, terminals), so that O_NONBLOCK does
-/// not reach other programs which share the inherited one; else a duplicate.
+/// Standard error without ever waiting for its reader. A pipe or a terminal is opened anew, so that O_NONBLOCK does not reach
+/// other programs which share the inherited description. A file is shared, because its position is: one opened anew would be
+/// written over by the shell that redirected us.
 pub fn standard_error() -> Option<File> {
-    match sys::file::open_append(Path::new("/proc/self/fd/2"), 0o600) {
-        Ok(own) => Some(File::from(own)),
-        Err(_) => std::io::stderr().as_fd().try_clone_to_owned().ok().map(File::from),
+    let shared = || std::io::stderr().as_fd().try_clone_to_owned().ok().map(File::from);
+    let kind = shared()?.metadata().ok()?.file_type();
+    if kind.is_fifo() || kind.is_char_device() {
+        let own = sys::file::open_append(Path::new("/proc/self/fd/2"), 0o600);
+        return own.ok().map(File::from).or_else(shared);
     }
+    shared()
 }

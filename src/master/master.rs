@@ -75,6 +75,8 @@ pub struct Master {
     pub(crate) states: HashMap<Name, AppState>,
     pub(crate) reader: Option<reload::Asking>,
     pub(crate) again: Option<supervisor::Cause>,
+    pub(crate) strangers: bool,
+    pub(crate) groups: HashMap<(Unit, u32), u32>,
     pub(crate) timers: Timers,
     pub(crate) exit: Option<u8>,
     pub(crate) parent: Parent,
@@ -87,7 +89,8 @@ impl Master {
         sys::title::set(&format!("liege: master {}", start.file().display()));
         sys::child::set_subreaper().map_err(|e| Failed::new("become", "subreaper", e))?;
         let mut log = console::first_log();
-        let run_dir = RunDir::open(&start, first.deployment.as_ref().and_then(|d| d.run_path.as_deref()))?;
+        let run_dir =
+            RunDir::open(&start, first.deployment.as_ref().and_then(|d| d.run_path.as_deref()))?;
         let mut listeners = Listeners::adopt();
         let watched = reload::watched(&first);
         let ground = reload::prepare(&start, &run_dir, &mut listeners, &mut log, first)?;
@@ -124,6 +127,8 @@ impl Master {
             states: HashMap::new(),
             reader: None,
             again: None,
+            strangers: false,
+            groups: HashMap::new(),
             timers: Timers::new(),
             exit: None,
             parent,
@@ -166,6 +171,8 @@ impl Master {
             }
         }
         self.reader_overdue();
+        self.reap_strangers();
+        self.end_the_mute();
         for slot in self.timers.tick() {
             self.ready(&slot);
         }
@@ -202,7 +209,8 @@ impl Master {
 /// Seats a new child in its slot, or says why it cannot be reached.
 pub(crate) fn seat(master: &mut Master, slot: Slot, child: Child) {
     let Child { process, channel } = child;
-    if let Err(failed) = master.posts.seat(&mut master.tokens, slot.clone(), channel, Some(process)) {
+    if let Err(failed) = master.posts.seat(&mut master.tokens, slot.clone(), channel, Some(process))
+    {
         // The child sees end-of-file and leaves.
         master.log.alert(&failed);
         master.events.push_back(Event::NotSpawned { slot, cause: failed.to_string() });

@@ -29,12 +29,24 @@ impl Master {
             }
             Action::Stop(slot) => self.stop_slot(&slot),
             Action::Kill(slot) => self.kill(&slot),
-            Action::Retire(slot) => self.say(&slot, &ToApp::Retire, &[]),
+            Action::Retire(slot) => {
+                self.asked_to_end.insert(slot.clone());
+                self.say(&slot, &ToApp::Retire, &[]);
+            }
             Action::Accepted { unit, generation } => self.accepted(&unit, generation),
-            Action::Rejected { unit, generation, cause } => self.rejected(&unit, generation, &cause),
+            Action::Rejected { unit, generation, cause } => {
+                self.rejected(&unit, generation, &cause)
+            }
             Action::Gone { unit, generation } => {
-                self.born_generations.remove(&(unit.clone(), generation));
-                self.generations.remove(&(unit, generation));
+                let key = (unit, generation);
+                self.born_generations.remove(&key);
+                self.generations.remove(&key);
+                // Workers that outlived their app master left their own children behind.
+                if let Some(group) =
+                    self.groups.remove(&key).filter(|group| sys::child::has_child_in(*group))
+                {
+                    let _ = sys::child::kill_group(group, Signal::SIGKILL);
+                }
             }
             Action::State { app, state } => {
                 let news = state_message(&app, &state);
@@ -78,7 +90,9 @@ impl Master {
             (Some(Made::Web(ground)), Seat::Web(number)) => self.spawn_web(slot, number, &ground),
             (Some(Made::App(_, _)), Seat::Worker(number)) => self.fork_worker(slot, number),
             (Some(Made::App(order, ground)), _) => self.spawn_app(slot, &order, &ground),
-            (Some(Made::Broken(cause, _)), _) => Err(Failed::because("start", tell::name(slot), cause)),
+            (Some(Made::Broken(cause, _)), _) => {
+                Err(Failed::because("start", tell::name(slot), cause))
+            }
             (made, _) => {
                 let why = if made.is_some() { "no such seat" } else { "its generation is gone" };
                 Err(Failed::because("start", tell::name(slot), why))
@@ -116,12 +130,17 @@ impl Master {
         let mut order = order.clone();
         order.generation = slot.generation;
         let Some(place) = ground.apps.get(&order.name) else {
-            return Err(Failed::because("start", tell::name(slot), "its app is not in the configuration"));
+            return Err(Failed::because(
+                "start",
+                tell::name(slot),
+                "its app is not in the configuration",
+            ));
         };
         let (output, theirs) = AppLog::open(&order.name)?;
         let socket = self.listeners.app(&place.address)?;
         let fds = [socket, theirs.as_fd(), self.extension.as_fd()];
         let child = children::spawn(&tell::name(slot), &Order::App(order), &fds)?;
+        self.groups.insert((slot.unit.clone(), slot.generation), child.process.pid());
         let number = self.next_output;
         self.next_output += 1;
         let watched = self.tokens.add(output.fd(), Token::Output(number))?;
@@ -180,28 +199,31 @@ impl Master {
         let Some(channel) = self.posts.channel(slot) else { return };
         let Err(error) = channel.send(&encode(message), fds) else { return };
         if error.kind() == std::io::ErrorKind::WouldBlock {
-            self.log.alert(format_args!("{}: does not read its channel and is killed", tell::name(slot)));
+            self.log.alert(format_args!(
+                "{}: does not read its channel and is killed",
+                tell::name(slot)
+            ));
             self.kill(slot);
         }
     }
 
     fn tell_web(&mut self, news: &ToWeb) {
-        let slots: Vec<Slot> = self.posts.slots().filter(|slot| slot.unit == Unit::Web).cloned().collect();
+        let slots: Vec<Slot> =
+            self.posts.slots().filter(|slot| slot.unit == Unit::Web).cloned().collect();
         for slot in slots {
             self.say(&slot, news, &[]);
         }
     }
 
     fn accepted(&mut self, unit: &Unit, generation: u32) {
-        if *unit == Unit::Web {
-            if let Some(Made::Web(ground)) = self.generations.get(&(Unit::Web, generation)) {
-                self.listeners.keep(&ground.deployment, ground.apps.values());
-            }
+        if let Some(Made::Web(ground)) = self.generations.get(&(unit.clone(), generation)) {
+            self.listeners.keep(&ground.deployment, ground.apps.values());
         }
         let key = (unit.clone(), generation);
-        let took = self.born_generations.get(&key).map_or_else(String::new, |born| {
-            format!(" after {}", tell::seconds(born.elapsed()))
-        });
+        let took = self
+            .born_generations
+            .get(&key)
+            .map_or_else(String::new, |born| format!(" after {}", tell::seconds(born.elapsed())));
         let unit = tell::unit(unit);
         self.log.notice(format_args!("{unit}: generation {generation} serves{took}"));
     }
@@ -210,14 +232,18 @@ impl Master {
         let status = self.supervisor.status();
         let running = match unit {
             Unit::Web => status.web.serving,
-            Unit::App(name) => status.apps.iter().find(|app| app.name == *name).and_then(|app| app.unit.serving),
+            Unit::App(name) => {
+                status.apps.iter().find(|app| app.name == *name).and_then(|app| app.unit.serving)
+            }
         };
         let unit = tell::unit(unit);
         match running {
             Some(running) => self.log.error(format_args!(
                 "{unit}: running generation {running}; {generation} rejected: {cause}"
             )),
-            None => self.log.error(format_args!("{unit}: generation {generation} rejected: {cause}")),
+            None => {
+                self.log.error(format_args!("{unit}: generation {generation} rejected: {cause}"))
+            }
         }
     }
 
@@ -238,9 +264,13 @@ impl Master {
         }
         let newest = self.newest.clone();
         console::open_log(&mut self.log, &newest);
-        let slots: Vec<Slot> = self.posts.slots().filter(|slot| slot.unit == Unit::Web).cloned().collect();
+        let slots: Vec<Slot> =
+            self.posts.slots().filter(|slot| slot.unit == Unit::Web).cloned().collect();
         for slot in slots {
-            let Some(Made::Web(ground)) = self.generations.get(&(Unit::Web, slot.generation)) else { continue };
+            let Some(Made::Web(ground)) = self.generations.get(&(Unit::Web, slot.generation))
+            else {
+                continue;
+            };
             let ground = ground.clone();
             let logs = ground.logs.borrow();
             let all = logs.descriptors(&ground.deployment.logs);

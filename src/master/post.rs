@@ -125,7 +125,9 @@ impl Posts {
 
     /// The kernel attested the process behind a slot's channel.
     pub fn attest(&mut self, tokens: &mut Tokens, slot: &Slot, pid: u32) {
-        let Some(post) = self.posts.get_mut(slot).filter(|post| post.process.is_none()) else { return };
+        let Some(post) = self.posts.get_mut(slot).filter(|post| post.process.is_none()) else {
+            return;
+        };
         let Ok(process) = Pidfd::open(pid) else { return };
         if let Ok(number) = tokens.add(&process, Token::Process(slot.clone())) {
             post.process = Some((process, Some(number)));
@@ -134,7 +136,9 @@ impl Posts {
 
     /// The channel to the process is no longer of use.
     pub fn close_channel(&mut self, tokens: &mut Tokens, slot: &Slot) {
-        if let Some((channel, number)) = self.posts.get_mut(slot).and_then(|post| post.channel.take()) {
+        if let Some((channel, number)) =
+            self.posts.get_mut(slot).and_then(|post| post.channel.take())
+        {
             tokens.remove(&channel, number);
         }
     }
@@ -154,7 +158,8 @@ impl Posts {
 
     /// Its app master will tell how it ended; the readable pidfd would only wake us again and again until then.
     pub fn ignore_process(&mut self, tokens: &mut Tokens, slot: &Slot) {
-        let Some((process, number)) = self.posts.get_mut(slot).and_then(|post| post.process.as_mut())
+        let Some((process, number)) =
+            self.posts.get_mut(slot).and_then(|post| post.process.as_mut())
         else {
             return;
         };
@@ -190,6 +195,12 @@ impl Posts {
     pub fn has_master(&self, worker: &Slot) -> bool {
         let master = Slot { seat: Seat::Master, ..worker.clone() };
         self.posts.contains_key(&master)
+    }
+
+    /// Whether a worker of this app master's generation is there.
+    pub fn has_workers(&self, master: &Slot) -> bool {
+        let of_it = |slot: &&Slot| slot.unit == master.unit && slot.generation == master.generation;
+        self.posts.keys().filter(of_it).any(|slot| matches!(slot.seat, Seat::Worker(_)))
     }
 
     /// The numbers of the processes that are ours to reap one by one.

@@ -45,7 +45,8 @@ pub fn result(received: Received, file: &Path) -> Result<Reading, Failed> {
     let [memory] = fds.as_slice() else {
         return Err(broken("the reader sent no result"));
     };
-    let bytes = sys::memfd::read_sealed(memory.as_fd()).map_err(|e| Failed::new("read", file.display(), e))?;
+    let bytes = sys::memfd::read_sealed(memory.as_fd())
+        .map_err(|e| Failed::new("read", file.display(), e))?;
     wire::message::decode(&bytes).ok_or_else(|| broken("the reader's result cannot be decoded"))
 }
 

@@ -51,7 +51,9 @@ impl Master {
                 let _ = sys::notify::reloading();
                 self.reader = Some(asking);
             }
-            Err(failed) => self.log.error(format_args!("reload: {failed}; everything stays as it was")),
+            Err(failed) => {
+                self.log.error(format_args!("reload: {failed}; everything stays as it was"))
+            }
         }
     }
 
@@ -86,7 +88,9 @@ impl Master {
         let Some(cause) = self.reader_done() else { return };
         match received {
             Ok(reading) => self.take_in(reading, cause),
-            Err(failed) => self.log.error(format_args!("reload: {failed}; everything stays as it was")),
+            Err(failed) => {
+                self.log.error(format_args!("reload: {failed}; everything stays as it was"))
+            }
         }
         let _ = sys::notify::ready();
         if let Some(cause) = self.again.take() {
@@ -173,7 +177,10 @@ pub fn prepare(
 pub fn plan(ground: &Ground) -> Plan {
     let deployment = &ground.deployment;
     let apps = deployment.apps.iter().map(|app| {
-        let print = fingerprint::of(&(app, ground.apps.get(&app.name).map(AppPlace::print)));
+        // Where its block stands is no part of what it is.
+        let nameless = config::AppDeployment { place: String::new(), ..app.clone() };
+        let place = ground.apps.get(&app.name).map(AppPlace::print);
+        let print = fingerprint::of(&(nameless, place));
         AppPlan {
             name: app.name.as_str().into(),
             kind: kind(app),
@@ -192,7 +199,13 @@ fn web_plan(ground: &Ground) -> WebPlan {
     let user = &ground.identity;
     WebPlan {
         workers: listeners::workers(deployment),
-        print: fingerprint::of(&(deployment.web_print, doors, user, &deployment.logs, deployment.open_files)),
+        print: fingerprint::of(&(
+            deployment.web_print,
+            doors,
+            user,
+            &deployment.logs,
+            deployment.open_files,
+        )),
         names: deployment.names.iter().map(|name| name.as_str().into()).collect(),
         drain: deployment.shutdown_timeout,
     }
@@ -213,7 +226,9 @@ pub fn only_when_wanted(mut watched: Watched, ground: &Ground) -> Watched {
     }
     for app in &ground.deployment.apps {
         let subject = Subject::App(app.name.clone());
-        watched.files.extend(app.touch_reload.iter().map(|path| ((subject.clone(), path.clone()), None)));
+        watched
+            .files
+            .extend(app.touch_reload.iter().map(|path| ((subject.clone(), path.clone()), None)));
     }
     watched
 }

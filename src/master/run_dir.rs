@@ -25,7 +25,9 @@ impl RunDir {
         match Lock::take(&lock).map_err(|e| Failed::new("lock", lock.display(), e))? {
             Ok(lock) => Ok(RunDir { path, _lock: lock }),
             Err(pid) => {
-                let why = format!("liege with pid {pid} serves this configuration; stop it, or give this one another run_path");
+                let why = format!(
+                    "liege with pid {pid} serves this configuration; stop it, or give this one another run_path"
+                );
                 Err(Failed::because("lock", lock.display(), why))
             }
         }
@@ -58,7 +60,9 @@ pub fn private(key: &impl Hash) -> PathBuf {
     }
     match std::env::var_os("XDG_RUNTIME_DIR") {
         Some(runtime) => PathBuf::from(runtime).join("liege").join(name),
-        None => std::env::temp_dir().join(format!("liege-{}", sys::identity::current().uid)).join(name),
+        None => {
+            std::env::temp_dir().join(format!("liege-{}", sys::identity::current().uid)).join(name)
+        }
     }
 }
 
@@ -84,7 +88,10 @@ fn make_one(path: &Path) -> Result<(), Failed> {
         return refuse("it is not a directory".into());
     }
     if meta.uid() != sys::identity::current().uid {
-        return refuse(format!("it belongs to uid {}, not to this user; remove it or set run_path", meta.uid()));
+        return refuse(format!(
+            "it belongs to uid {}, not to this user; remove it or set run_path",
+            meta.uid()
+        ));
     }
     if meta.permissions().mode() & 0o022 != 0 {
         return refuse("others may write in it; chmod go-w it or set run_path".into());

@@ -57,7 +57,11 @@ pub fn send(start: &Start, signal: Signal) -> ExitCode {
         }
     };
     let Some(pid) = text.trim().parse().ok().filter(|pid| *pid > 1) else {
-        eprintln!("liege: [error] invalid PID number \"{}\" in \"{}\"", text.trim(), path.display());
+        eprintln!(
+            "liege: [error] invalid PID number \"{}\" in \"{}\"",
+            text.trim(),
+            path.display()
+        );
         return ExitCode::FAILURE;
     };
     match Pidfd::open(pid).and_then(|master| master.signal(signal.number())) {

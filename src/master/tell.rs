@@ -32,7 +32,9 @@ pub fn death(slot: &Slot, pid: Option<u32>, end: End) -> String {
 fn ending(end: End) -> String {
     match end {
         End::Status(status) => format!("exited with status {status}"),
-        End::Signal(signal) => format!("was killed by {}{}", signal_name(signal), suspicion(signal)),
+        End::Signal(signal) => {
+            format!("was killed by {}{}", signal_name(signal), suspicion(signal))
+        }
     }
 }
 

@@ -111,10 +111,13 @@ pub struct Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { unit, deaths, cause, wait } = self;
-        write!(
-            f,
-            "{unit}: {deaths} processes died young, the last one {cause}; the next start is in {} s",
-            wait.as_secs()
-        )
+        let wait = wait.as_secs();
+        match deaths {
+            1 => write!(f, "{unit}: {cause}; the next start is in {wait} s"),
+            _ => write!(
+                f,
+                "{unit}: {deaths} processes died young, last: {cause}; the next start is in {wait} s"
+            ),
+        }
     }
 }

@@ -222,5 +222,5 @@ impl Run {
 }
 
 const RUNS: u64 = 256;
-const STORM: u32 = 600;
+const STORM: u32 = 400;
 const NAMES: [&str; 4] = ["blog", "shop", "wiki", "mail"];

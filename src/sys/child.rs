@@ -126,6 +126,13 @@ pub fn kill_group(pgid: u32, signal: Signal) -> io::Result<()> {
     }
 }
 
+/// Whether a child of this process, adopted or its own, is in a group. While there is one, the group's number can mean no
+/// other group.
+pub fn has_child_in(pgid: u32) -> bool {
+    let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    i32::try_from(pgid).is_ok_and(|group| group > 1 && waitid(Id::PGid(Pid::from_raw(group)), look).is_ok())
+}
+
 /// Signals a child by pid. Sound only for a child that the caller has not reaped.
 pub fn kill_child(pid: u32, signal: Signal) -> io::Result<()> {
     let pid = i32::try_from(pid).map_err(|_| io::ErrorKind::InvalidInput)?;
@@ -235,5 +242,65 @@ mod tests {
         for group in [0, 1] {
             assert!(kill_group(group, Signal::SIGTERM).is_err());
         }
+    }
+
+    const ROLE: &str = "SYS_TEST_CHILD";
+
+    /// Starts this test binary again as one of the children below.
+    fn role(name: &str, shell: &str) -> Command {
+        let exe = std::env::current_exe().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", shell]).env(ROLE, name).env("EXE", exe);
+        command
+    }
+
+    /// Runs only as a child of the tests below.
+    #[test]
+    fn plays_its_role() {
+        match std::env::var(ROLE).as_deref() {
+            Ok("mortal") => {
+                die_with_parent(parent()).unwrap();
+                println!("\nmortal {}", std::process::id());
+                std::thread::sleep(Duration::from_secs(600));
+            }
+            Ok("guardian") => {
+                set_subreaper().unwrap();
+                let own = Command::new("sh").args(["-c", "exit 5"]).spawn().unwrap();
+                let own = Pidfd::open(own.id()).unwrap();
+                let mut maker =
+                    Command::new("sh").args(["-c", "(exit 3) & exit 0"]).spawn().unwrap();
+                maker.wait().unwrap();
+                let mut reaped = Vec::new();
+                let mut ours = None;
+                while reaped.is_empty() || ours.is_none() {
+                    ours = ours.or(own.reap().unwrap());
+                    reaped.extend(reap_strangers(|pid| pid == own.pid()));
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                println!("\nguardian {:?} {:?}", reaped[0].1, ours.unwrap());
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_child_dies_with_its_parent() {
+        use std::io::{BufRead, BufReader};
+        let shell = "$EXE plays_its_role --nocapture; true";
+        let mut parent =
+            role("mortal", shell).stdout(std::process::Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(parent.stdout.take().unwrap()).lines();
+        let line = lines.map_while(Result::ok).find(|line| line.starts_with("mortal ")).unwrap();
+        let mortal = Pidfd::open(line["mortal ".len()..].parse().unwrap()).unwrap();
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        assert!(crate::poll::readable(mortal.fd(), Some(Duration::from_secs(10))).unwrap());
+    }
+
+    #[test]
+    fn adopted_children_are_reaped_and_those_with_a_pidfd_are_left_to_it() {
+        let output = role("guardian", "exec $EXE plays_its_role --nocapture").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("guardian Status(3) Status(5)"), "{said}");
     }
 }

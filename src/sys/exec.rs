@@ -175,8 +175,9 @@ pub fn open_standard() -> io::Result<()> {
     }
 }
 
-/// Whatever the parent left open, an exec closes it.
-fn close_others_on_exec() -> io::Result<()> {
+/// Whatever the parent left open (a shell, a service manager), an exec closes it: no app inherits
+/// it.
+pub fn close_others_on_exec() -> io::Result<()> {
     let flag = libc::CLOSE_RANGE_CLOEXEC;
     // SAFETY: the call only sets a flag on descriptors.
     let done = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, flag) };

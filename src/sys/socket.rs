@@ -158,12 +158,11 @@ fn clear_stale(path: &Path, dir: BorrowedFd<'_>, name: &Path) -> io::Result<()> 
 }
 
 /// Connects to a Unix stream socket without waiting: `WouldBlock` when its queue is full. The
-/// result is blocking.
+/// result is non-blocking.
 pub fn connect_unix(path: &Path) -> io::Result<OwnedFd> {
     let short = ShortPath::new(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     socket.connect(&SockAddr::unix(short.as_path())?)?;
-    socket.set_nonblocking(false)?;
     Ok(socket.into())
 }
 
@@ -219,6 +218,23 @@ pub fn peer(fd: impl AsFd) -> io::Result<(u32, u32, u32)> {
 /// came first.
 pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(rustix::net::accept_with(listener, rustix::net::SocketFlags::CLOEXEC)?)
+}
+
+/// Accepts a connection if one waits: non-blocking, closed on exec, with its peer's address on TCP.
+/// `WouldBlock` when none waits, on a listener that is non-blocking.
+pub fn accept_nonblocking(listener: BorrowedFd<'_>) -> io::Result<(OwnedFd, Option<SocketAddr>)> {
+    use rustix::net::SocketFlags;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let (connection, peer) = rustix::net::acceptfrom_with(listener, flags)?;
+    Ok((connection, peer.and_then(|peer| SocketAddr::try_from(peer).ok())))
+}
+
+/// Sends what goes at once and says that more follows (MSG_MORE), so that a head waits for its
+/// file.
+pub fn send_more(fd: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    use rustix::net::SendFlags;
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL | SendFlags::MORE;
+    Ok(rustix::net::send(fd, bytes, flags)?)
 }
 
 /// Sends what goes at once on a socket that others share: never waits, never changes its flags,
@@ -339,7 +355,10 @@ mod tests {
         let listener = listen(&any, &options).unwrap();
         let Address::Inet(real) = address_of(&listener).unwrap() else { panic!() };
         let mut client = TcpStream::connect(real).unwrap();
-        let server = accept(listener.as_fd()).unwrap();
+        let (server, from) = accept_nonblocking(listener.as_fd()).unwrap();
+        assert_eq!(from, Some(client.local_addr().unwrap()));
+        assert_eq!(send_more(&server, b"head").unwrap(), 4);
+        set_nonblocking(&server, false).unwrap();
         client.write_all(b"x").unwrap();
         assert_eq!(File::from(server).read(&mut [0; 9]).unwrap(), 1);
         let again = listen(&Address::Inet(real), &ListenOptions::default()).unwrap_err();

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use config::{Location, Server, Settings};
 use config::value::{CaptureId, ServerTokens};
+use config::{Location, Server, Settings};
 use wire::http1::{Head, Known};
 
 use crate::client::Client;
@@ -129,10 +129,16 @@ impl Sent {
             b"location" => &reply.location,
             b"server" => &reply.server,
             b"date" => &reply.date,
-            b"content-length" => return self.length.map(|length| length.to_string().into_bytes().into()),
+            b"content-length" => {
+                return self.length.map(|length| length.to_string().into_bytes().into());
+            }
             b"transfer-encoding" => return self.chunked.then(|| b"chunked"[..].into()),
             b"connection" => {
-                return Some(if self.keep { b"keep-alive"[..].into() } else { b"close"[..].into() });
+                return Some(if self.keep {
+                    b"keep-alive"[..].into()
+                } else {
+                    b"close"[..].into()
+                });
             }
             _ => return reply.fields.find(name).map(|value| Cow::Borrowed(&value[..])),
         };

@@ -2,9 +2,7 @@
 //! that a connection that nobody here accepts waits for the next worker.
 
 use std::io;
-use std::net::TcpListener;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::net::UnixListener;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,48 +23,32 @@ pub struct Listener {
 
 /// The socket of a listener.
 #[derive(Debug)]
-pub enum Door {
-    /// TCP.
-    Tcp(TcpListener),
-    /// Unix.
-    Unix(UnixListener),
+pub struct Door {
+    socket: OwnedFd,
+    is_unix: bool,
 }
 
 impl Door {
-    /// Takes a socket over from the master.
-    pub fn adopt(fd: OwnedFd, is_unix: bool) -> io::Result<Door> {
-        if is_unix {
-            let listener = UnixListener::from(fd);
-            listener.set_nonblocking(true)?;
-            return Ok(Door::Unix(listener));
-        }
-        let listener = TcpListener::from(fd);
-        listener.set_nonblocking(true)?;
-        Ok(Door::Tcp(listener))
+    /// Takes a socket over from the master. Non-blocking belongs to the socket, which all workers share and all want so.
+    pub fn adopt(socket: OwnedFd, is_unix: bool) -> io::Result<Door> {
+        sys::socket::set_nonblocking(&socket, true)?;
+        Ok(Door { socket, is_unix })
     }
 
     fn accept(&self) -> io::Result<(Stream, Peer)> {
-        match self {
-            Door::Tcp(listener) => {
-                let (stream, peer) = listener.accept()?;
-                stream.set_nonblocking(true)?;
-                Ok((Stream::Tcp(stream), Peer::Inet(peer)))
-            }
-            Door::Unix(listener) => {
-                let (stream, _) = listener.accept()?;
-                stream.set_nonblocking(true)?;
-                Ok((Stream::Unix(stream), Peer::Unix))
-            }
+        let (socket, peer) = sys::socket::accept_nonblocking(self.socket.as_fd())?;
+        match (self.is_unix, peer) {
+            (true, _) => Ok((Stream::Unix(socket.into()), Peer::Unix)),
+            (false, Some(peer)) => Ok((Stream::Tcp(socket.into()), Peer::Inet(peer))),
+            // A client that was gone before it was accepted has no address any more.
+            (false, None) => Err(io::ErrorKind::ConnectionAborted.into()),
         }
     }
 }
 
 impl AsRawFd for Door {
     fn as_raw_fd(&self) -> RawFd {
-        match self {
-            Door::Tcp(listener) => listener.as_raw_fd(),
-            Door::Unix(listener) => listener.as_raw_fd(),
-        }
+        self.socket.as_raw_fd()
     }
 }
 
@@ -80,6 +62,10 @@ pub async fn accept(worker: Rc<Worker>, listener: Rc<Listener>, door: Door) {
         }
     };
     while worker.stage() == Stage::Serving {
+        if worker.is_full() {
+            make_room(&worker).await;
+            continue;
+        }
         match door.get_ref().accept() {
             Ok((stream, peer)) => {
                 admit(&worker, &listener, stream, peer);
@@ -107,11 +93,24 @@ fn admit(worker: &Rc<Worker>, listener: &Rc<Listener>, stream: Stream, peer: Pee
     }
 }
 
+/// As many connections as may be: idle ones go, as in nginx. When all are busy, the queue waits (or another worker takes
+/// them); nobody is turned away.
+async fn make_room(worker: &Worker) {
+    if worker.make_room() {
+        tokio::task::yield_now().await;
+        return;
+    }
+    log::event(worker, log::Level::Alert, "worker_connections are not enough");
+    tokio::time::sleep(PAUSE).await;
+}
+
 /// Out of descriptors (or worse): the queue waits, the processor does not spin.
 async fn pause(worker: &Worker, error: &io::Error) {
     let gone = matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionReset
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::ConnectionReset
     );
     if gone {
         return;

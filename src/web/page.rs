@@ -53,7 +53,10 @@ fn built_in(exchange: &Exchange, status: u16) -> Reply {
     let server = String::from_utf8_lossy(exchange.server_token());
     page.push_str(&format!("<hr><center>{server}</center>\r\n"));
     if status >= 400 {
-        page.push_str(&format!("<center><small>request {}</small></center>\r\n", exchange.id_text()));
+        page.push_str(&format!(
+            "<center><small>request {}</small></center>\r\n",
+            exchange.id_text()
+        ));
     }
     page.push_str("</body>\r\n</html>\r\n");
     reply.content_type = Some(Bytes::from_static(b"text/html"));

@@ -48,8 +48,12 @@ fn host(exchange: &Exchange, to: &mut Vec<u8>) {
     };
     match (name.is_empty(), local) {
         (false, _) => to.extend_from_slice(name),
-        (true, Some(SocketAddr::V4(local))) => to.extend_from_slice(local.ip().to_string().as_bytes()),
-        (true, Some(SocketAddr::V6(local))) => to.extend_from_slice(format!("[{}]", local.ip()).as_bytes()),
+        (true, Some(SocketAddr::V4(local))) => {
+            to.extend_from_slice(local.ip().to_string().as_bytes())
+        }
+        (true, Some(SocketAddr::V6(local))) => {
+            to.extend_from_slice(format!("[{}]", local.ip()).as_bytes())
+        }
         (true, None) => to.extend_from_slice(b"localhost"),
     }
     if let Some(port) = local.map(|local| local.port()).filter(|port| *port != 80)

@@ -106,8 +106,15 @@ async fn live(channel: Channel, parts: Parts) -> ExitCode {
     };
     let upstreams = Upstreams::new(&http, &order.apps);
     let logs = Logs::new(&order.logs, logs);
-    let worker = Worker::new(config.main, http, order.number, order.prefix, upstreams, logs);
-    let worker = Rc::new(worker);
+    let worker = Rc::new(Worker::new(
+        config.main,
+        &config.events,
+        http,
+        order.number,
+        order.prefix,
+        upstreams,
+        logs,
+    ));
     let accepting: Vec<JoinHandle<()>> = doors
         .into_iter()
         .map(|(index, door)| {

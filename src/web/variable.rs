@@ -1,7 +1,8 @@
 //! What variables are worth: for texts of the configuration, for parameters of apps, for logs.
 //!
-//! A value is written where it is needed, at the moment when it is needed; nothing is copied on the way, and what costs
-//! something (the request's id) is kept by the exchange. Names and meanings are the configuration's table.
+//! A value is written where it is needed, at the moment when it is needed; nothing is copied on the
+//! way, and what costs something (the request's id) is kept by the exchange. Names and meanings are
+//! the configuration's table.
 
 mod fields;
 mod upstream;
@@ -20,7 +21,8 @@ use crate::content::path;
 use crate::exchange::Exchange;
 use crate::log::clock::{decimal, seconds, since_epoch};
 
-/// Writes a text with the values of its variables to the end of `to`. A variable without a value is nothing.
+/// Writes a text with the values of its variables to the end of `to`. A variable without a value is
+/// nothing.
 pub fn write(exchange: &Exchange, text: &Text, to: &mut Vec<u8>) {
     for part in text.parts() {
         match part {
@@ -42,7 +44,8 @@ pub fn holds(exchange: &Exchange, text: &Text, scratch: &mut Vec<u8>) -> bool {
     !matches!(&scratch[..], b"" | b"0")
 }
 
-/// Writes the value of a variable to the end of `to`. False when it has none, which is not the same as an empty one.
+/// Writes the value of a variable to the end of `to`. False when it has none, which is not the same
+/// as an empty one.
 pub fn value(exchange: &Exchange, variable: &Variable, to: &mut Vec<u8>) -> bool {
     match variable {
         Variable::Args => some(to, &exchange.args),

@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use config::Http;
 use tokio::sync::Notify;
@@ -35,10 +36,10 @@ pub struct Worker {
     pub files: Files,
     /// Random bytes.
     pub chance: Chance,
+    connections: u64,
     stage: Cell<Stage>,
     serial: Cell<u64>,
-    idle: RefCell<HashMap<u64, Waker, foldhash::fast::RandomState>>,
-    open: Cell<usize>,
+    open: RefCell<HashMap<u64, Rc<Patience>, foldhash::fast::RandomState>>,
     closed: Notify,
 }
 
@@ -57,6 +58,7 @@ impl Worker {
     /// A worker that begins.
     pub fn new(
         main: config::section::Main,
+        events: &config::section::Events,
         http: Http,
         number: u32,
         prefix: PathBuf,
@@ -73,10 +75,10 @@ impl Worker {
             clock: Clock::default(),
             files: Files::default(),
             chance: Chance::default(),
+            connections: events.worker_connections.0,
             stage: Cell::new(Stage::Serving),
             serial: Cell::new(0),
-            idle: RefCell::default(),
-            open: Cell::new(0),
+            open: RefCell::default(),
             closed: Notify::new(),
         }
     }
@@ -95,8 +97,8 @@ impl Worker {
     /// Goes on in life, and wakes all connections that wait for a request.
     pub fn enter(&self, stage: Stage) {
         self.stage.set(stage);
-        for (_, waker) in self.idle.borrow_mut().drain() {
-            waker.wake();
+        for patience in self.open.borrow().values() {
+            patience.wake();
         }
     }
 
@@ -104,43 +106,86 @@ impl Worker {
     pub fn idle_limit(&self) -> Option<Instant> {
         match self.stage() {
             Stage::Serving => None,
-            Stage::Draining(since) => Some(since + KEEPALIVE_MIN),
+            Stage::Draining(since) => {
+                Some(since + self.http.settings.connection.keepalive_min_timeout)
+            }
             Stage::Ending => Some(Instant::now()),
         }
     }
 
-    /// Notes that a connection waits for a request: it is woken when the process goes on in life.
-    pub(crate) fn note_idle(&self, serial: u64, waker: &Waker) {
-        let mut idle = self.idle.borrow_mut();
-        match idle.get_mut(&serial) {
-            Some(known) => known.clone_from(waker),
-            None => {
-                idle.insert(serial, waker.clone());
-            }
-        }
+    /// Whether there are as many connections as `worker_connections` allows.
+    pub fn is_full(&self) -> bool {
+        self.open.borrow().len() as u64 >= self.connections
     }
 
-    /// How many connections there are.
-    pub fn open_connections(&self) -> usize {
-        self.open.get()
+    /// Closes some of the connections that wait for a request. False when none does.
+    pub fn make_room(&self) -> bool {
+        let open = self.open.borrow();
+        let waiting = open.values().filter(|patience| patience.waits());
+        let mut some = waiting.take(AT_ONCE).peekable();
+        let any = some.peek().is_some();
+        for patience in some {
+            patience.ended.set(true);
+            patience.wake();
+        }
+        any
     }
 
     /// Resolves when there is no connection any more.
     pub async fn all_closed(&self) {
-        while self.open.get() > 0 {
+        while !self.open.borrow().is_empty() {
             self.closed.notified().await;
         }
     }
 
-    pub(crate) fn count_open(&self, serial: u64, opened: bool) {
-        if opened {
-            self.open.set(self.open.get() + 1);
-        } else {
-            self.open.set(self.open.get() - 1);
-            if self.open.get() == 0 {
-                self.closed.notify_waiters();
-            }
-            self.idle.borrow_mut().remove(&serial);
+    pub(crate) fn opened(&self, serial: u64) -> Rc<Patience> {
+        let patience = Rc::new(Patience::default());
+        self.open.borrow_mut().insert(serial, patience.clone());
+        patience
+    }
+
+    pub(crate) fn closed(&self, serial: u64) {
+        let mut open = self.open.borrow_mut();
+        open.remove(&serial);
+        if open.is_empty() {
+            self.closed.notify_waiters();
+        }
+    }
+}
+
+/// How a connection that waits for a request is called away from it.
+#[derive(Debug, Default)]
+pub struct Patience {
+    waker: RefCell<Option<Waker>>,
+    ended: Cell<bool>,
+}
+
+impl Patience {
+    /// Notes that the connection waits.
+    pub(crate) fn wait(&self, waker: &Waker) {
+        match &mut *self.waker.borrow_mut() {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    /// Notes that it does not wait any more.
+    pub(crate) fn stop(&self) {
+        self.waker.borrow_mut().take();
+    }
+
+    /// Whether it shall be closed to make room.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended.get()
+    }
+
+    fn waits(&self) -> bool {
+        self.waker.borrow().is_some() && !self.ended.get()
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
         }
     }
 }
@@ -155,7 +200,8 @@ impl Chance {
         let mut stock = self.0.borrow_mut();
         if stock.len() < 16 {
             stock.resize(STOCK, 0);
-            let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut stock));
+            let read = std::fs::File::open("/dev/urandom")
+                .and_then(|mut file| file.read_exact(&mut stock));
             if read.is_err() {
                 // Without the device: unique, if not beyond guessing. An id is a name, no secret.
                 for (at, byte) in stock.iter_mut().enumerate() {
@@ -172,7 +218,6 @@ impl Chance {
     }
 }
 
-/// A client whose next request is on its way while we drain must not find the connection closed (nginx's
-/// keepalive_min_timeout, which is 0 there and loses requests at every reload).
-const KEEPALIVE_MIN: Duration = Duration::from_secs(3);
+/// How many idle connections go at once when there are too many.
+const AT_ONCE: usize = 32;
 const STOCK: usize = 4096;

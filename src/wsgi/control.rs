@@ -128,12 +128,13 @@ impl Control {
     fn end_request(&self, exchange: &Exchange, limit: Duration) {
         let text = format!("request passed harakiri {}s", limit.as_secs_f32());
         report::line(&self.board.who, exchange, &text);
-        self.board.tell(&FromWorker::Harakiri { request: exchange.line() });
         if self.dump.is_some_and(|signal| sys::thread::raise(signal).is_ok()) {
             // The tracebacks are written by the handler of another thread; it takes well under a
             // millisecond.
             std::thread::sleep(DUMP);
         }
+        // After the tracebacks, so that what the master says of it comes behind them in the log.
+        self.board.tell(&FromWorker::Harakiri { request: exchange.line() });
         exchange.answer(504, "Gateway Timeout", "The application took too long.");
     }
 

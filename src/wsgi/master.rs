@@ -69,7 +69,6 @@ pub fn run(py: Python<'_>, start: Start) -> PyResult<Role> {
     if master.start.wsgi.preload != Preload::Off
         && let Err(Failure { cause, traceback }) = master.preload(py)
     {
-        report::plain(traceback.trim_end());
         master.tell(&FromApp::Failed { cause, traceback });
         return Ok(Role::Done(1));
     }

@@ -60,7 +60,7 @@ pub enum Ending {
 
 #[pymethods]
 impl Response {
-    #[pyo3(signature = (status, headers, exc_info=None, /))]
+    #[pyo3(signature = (status, headers, /, exc_info=None))]
     fn __call__<'py>(
         slf: &Bound<'py, Self>,
         status: &Bound<'py, PyAny>,

@@ -50,7 +50,6 @@ pub fn run(py: Python<'_>, start: Start) -> PyResult<i32> {
         None => match load::application(py, &wsgi) {
             Ok(application) => application,
             Err(Failure { cause, traceback }) => {
-                report::plain(traceback.trim_end());
                 board.tell(&FromWorker::Failed { cause, traceback });
                 return Ok(1);
             }

@@ -64,7 +64,8 @@ impl Hosts {
         Hosts { default, servers, table }
     }
 
-    /// The server for a host: lower case, without port and without a dot behind; empty when the request names none.
+    /// The server for a host: lower case, without port and without a dot behind; empty when the
+    /// request names none.
     pub fn server_for(&self, host: &[u8]) -> Result<Chosen<'_>, TooHard> {
         if let Some(server) = self.table.literal(host) {
             return Ok(Chosen { server, captures: None });

@@ -1,4 +1,5 @@
-//! Locations, and which one a path belongs to: nginx's `ngx_http_core_find_location` as a pure function.
+//! Locations, and which one a path belongs to: nginx's `ngx_http_core_find_location` as a pure
+//! function.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,7 +49,8 @@ pub struct Locations {
     prefixes: Vec<Arc<Location>>,
     regexes: Vec<Arc<Location>>,
     named: HashMap<Vec<u8>, Arc<Location>>,
-    /// Those that end with a slash and pass requests on, sorted by path: a path that lacks the slash is redirected.
+    /// Those that end with a slash and pass requests on, sorted by path: a path that lacks the
+    /// slash is redirected.
     slashed: Vec<Arc<Location>>,
     /// All of them, in the order of the file.
     all: Vec<Arc<Location>>,
@@ -61,7 +63,8 @@ pub enum Found {
     Server,
     /// To a location; with what its regular expression matched, where it has one.
     Location(Arc<Location>, Option<Captures>),
-    /// To a redirect: the path lacks the slash of this location, which passes requests on (301, with the arguments).
+    /// To a redirect: the path lacks the slash of this location, which passes requests on (301,
+    /// with the arguments).
     AddSlash(Arc<Location>),
 }
 
@@ -74,7 +77,8 @@ impl Matcher {
         }
     }
 
-    /// What an alias replaces: nothing in particular for a regular expression; a named location can have none.
+    /// What an alias replaces: nothing in particular for a regular expression; a named location can
+    /// have none.
     pub(crate) fn alias_length(&self) -> Option<&[u8]> {
         match self {
             Matcher::Exact(path) | Matcher::Prefix { path, .. } => Some(path),
@@ -101,7 +105,8 @@ enum Search {
 }
 
 impl Locations {
-    /// Locations in the order of the file. Of two for the same path the first is kept; the typing tells the second.
+    /// Locations in the order of the file. Of two for the same path the first is kept; the typing
+    /// tells the second.
     pub(crate) fn of(all: Vec<Arc<Location>>) -> Locations {
         let mut locations = Locations::default();
         for location in &all {
@@ -144,17 +149,20 @@ impl Locations {
         self.named.get(name)
     }
 
-    /// One level: exact, else the longest beginning, then what is nested in it, then this level's regular expressions.
+    /// One level: exact, else the longest beginning, then what is nested in it, then this level's
+    /// regular expressions.
     fn search(&self, path: &[u8]) -> Result<Search, TooHard> {
         if let Some(location) = self.exact.get(path) {
             return Ok(Search::Done(Found::Location(location.clone(), None)));
         }
-        if let Some(location) = self.lacks_a_slash(path) {
+        let longest = self.longest(path);
+        let is_whole = longest.is_some_and(|location| location.matcher.name() == path);
+        if !is_whole && let Some(location) = self.lacks_a_slash(path) {
             return Ok(Search::Done(Found::AddSlash(location.clone())));
         }
         let mut best = None;
         let mut regexes_too = true;
-        if let Some(location) = self.longest(path) {
+        if let Some(location) = longest {
             regexes_too = !matches!(location.matcher, Matcher::Prefix { stops: true, .. });
             best = Some(location.clone());
             match location.locations.search(path)? {
@@ -169,8 +177,8 @@ impl Locations {
         Ok(Search::Again(best))
     }
 
-    /// The longest prefix location. Walks back from the place where the path would stand: every beginning of it is
-    /// before, and each step leaves the common part shorter.
+    /// The longest prefix location. Walks back from the place where the path would stand: every
+    /// beginning of it is before, and each step leaves the common part shorter.
     fn longest(&self, path: &[u8]) -> Option<&Arc<Location>> {
         let mut end = self.prefixes.partition_point(|location| location.matcher.name() <= path);
         while end > 0 {
@@ -197,6 +205,8 @@ impl Locations {
             let Matcher::Regex(regex) = &location.matcher else { continue };
             let Some(captures) = regex.captures(path)? else { continue };
             return Ok(Some(match location.locations.search(path)? {
+                // nginx forgets the redirect here and serves the location.
+                Search::Done(Found::AddSlash(inner)) => Found::Location(inner, Some(captures)),
                 Search::Done(found) => found,
                 Search::Again(Some(inner)) => Found::Location(inner, Some(captures)),
                 Search::Again(None) => Found::Location(location.clone(), Some(captures)),
@@ -213,7 +223,8 @@ fn unslashed(location: &Location) -> &[u8] {
 }
 
 impl Location {
-    /// Whether it passes requests on to a fixed place: then a path that lacks only the slash is redirected to it.
+    /// Whether it passes requests on to a fixed place: then a path that lacks only the slash is
+    /// redirected to it.
     fn passes_on(&self) -> bool {
         use crate::value::UwsgiPass;
         matches!(self.settings.uwsgi.uwsgi_pass, Some(UwsgiPass::To(_)))

@@ -49,7 +49,8 @@ pub struct App {
 pub struct Http {
     /// The servers, in the order of the file.
     pub servers: Vec<Arc<Server>>,
-    /// Upstream blocks, apps, and addresses named in place; an upstream's `index` is its place here.
+    /// Upstream blocks, apps, and addresses named in place; an upstream's `index` is its place
+    /// here.
     pub upstreams: Vec<Arc<Upstream>>,
     /// The sockets to listen on.
     pub listeners: Vec<Listener>,
@@ -111,7 +112,8 @@ pub struct Listener {
     pub options: ListenOptions,
     /// Who answers on connections to the address.
     pub hosts: Hosts,
-    /// For a wildcard: who answers on connections to one of these addresses, which have no socket of their own.
+    /// For a wildcard: who answers on connections to one of these addresses, which have no socket
+    /// of their own.
     pub specific: Vec<Bound>,
 }
 

@@ -1,4 +1,5 @@
-//! The settings of one level: http, a server or a location. A nested level starts as a clone of the finished outer one.
+//! The settings of one level: http, a server or a location. A nested level starts as a clone of the
+//! finished outer one.
 
 use std::sync::Arc;
 

@@ -12,35 +12,40 @@ use crate::value::{
 directives! {
     /// APPS
     pub struct App in [App] {
-        /// The Python module that holds the application, as `import` names it; `module:callable` names both.
+        /// The Python module that holds the application, as `import` names it; `module:callable`
+        /// names both.
         module: Option<Name> = none;
 
         /// The Python file that holds the application, instead of {module}.
         wsgi_file: Option<WorkPath> = none;
 
-        /// The application's name in its module. With `()` behind it, it is called and gives the application. Without
-        /// it, `application` is looked for, then `app`.
+        /// The application's name in its module. With `()` behind it, it is called and gives the
+        /// application. Without it, `application` is looked for, then `app`.
         callable: Option<Name> = none;
 
-        /// A program and its arguments, instead of a Python application. It gets the app's socket as descriptor 3
-        /// (LISTEN_FDS), and NOTIFY_SOCKET to say that it is ready; without that it is ready after a second.
+        /// A program and its arguments, instead of a Python application. It gets the app's socket
+        /// as descriptor 3 (LISTEN_FDS), and NOTIFY_SOCKET to say that it is ready; without that it
+        /// is ready after a second.
         exec: Option<Command> = none;
 
-        /// The working directory, and where relative paths of the block start. By default the directory of the
-        /// configuration file. A symbolic link is followed when a generation starts, and stays followed for its life.
+        /// The working directory, and where relative paths of the block start. By default the
+        /// directory of the configuration file. A symbolic link is followed when a generation
+        /// starts, and stays followed for its life.
         chdir: WorkPath = ".";
 
         /// The virtual environment whose python and packages are used.
         virtualenv: Option<WorkPath> = none;
 
-        /// The interpreter, when there is no {virtualenv}: a path, or a name looked for in PATH. By default python3.
+        /// The interpreter, when there is no {virtualenv}: a path, or a name looked for in PATH. By
+        /// default python3.
         python: Option<Name> = none;
 
-        /// A directory in front of sys.path; several lines add up, the first one comes first. {chdir} is always on it,
-        /// behind these.
+        /// A directory in front of sys.path; several lines add up, the first one comes first.
+        /// {chdir} is always on it, behind these.
         pythonpath: Vec<WorkPath> = none;
 
-        /// A variable of the environment; several lines add up. It goes before one of the main level.
+        /// A variable of the environment; several lines add up. It goes before one of the main
+        /// level.
         env: Vec<AppEnv> = none;
 
         /// The number of worker processes.
@@ -49,15 +54,17 @@ directives! {
         /// The number of threads in each worker process.
         threads: Bounded<1, 1024> = "1";
 
-        /// Where the app listens for the uwsgi protocol: a path, or an address with a port. By default NAME.sock in the
-        /// run directory.
+        /// Where the app listens for the uwsgi protocol: a path, or an address with a port. By
+        /// default NAME.sock in the run directory.
         socket: Option<Address> = none;
 
-        /// The length of the queue of requests that no worker took yet. The kernel cuts it at net.core.somaxconn. (uWSGI's default is 100, and a full queue is an error for the client.)
+        /// The length of the queue of requests that no worker took yet. The kernel cuts it at
+        /// net.core.somaxconn. (uWSGI's default is 100, and a full queue is an error for the
+        /// client.)
         listen: Bounded<1, 65535> = "4096";
 
-        /// The user whose rights the app has, by name or number. By default the owner of {chdir} if that is not root,
-        /// else the user of `user`. Only `uid root` makes it root.
+        /// The user whose rights the app has, by name or number. By default the owner of {chdir} if
+        /// that is not root, else the user of `user`. Only `uid root` makes it root.
         uid: Option<Name> = none;
 
         /// The group, by name or number. By default the user's.
@@ -75,14 +82,16 @@ directives! {
         /// How long requests in flight may take when a worker is stopped.
         worker_reload_mercy: Duration = "60s";
 
-        /// Whether the application is imported once, before workers are forked from it: `auto` does, unless the import
-        /// left threads or open sockets behind, and says so; `off` imports in each worker.
+        /// Whether the application is imported once, before workers are forked from it: `auto`
+        /// does, unless the import left threads or open sockets behind, and says so; `off` imports
+        /// in each worker.
         preload: Preload = "auto";
 
         /// How long the app may take until its first worker is ready.
         start_timeout: Duration = "60s";
 
-        /// How a new generation takes the place of the old one: beside it (`overlap`), or after it (`replace`).
+        /// How a new generation takes the place of the old one: beside it (`overlap`), or after it
+        /// (`replace`).
         reload: Reload = "overlap";
 
         /// A file whose change is a reload of this app; several lines add up.

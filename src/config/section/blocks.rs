@@ -1,4 +1,5 @@
-//! The blocks, and `include`: what gives a configuration its shape. The typing walks them; here is what the manual says.
+//! The blocks, and `include`: what gives a configuration its shape. The typing walks them; here is
+//! what the manual says.
 
 use crate::directive::{Context, Directive};
 

@@ -14,7 +14,8 @@ directives! {
         /// How much of a body is kept in memory; the rest goes to a temporary file.
         client_body_buffer_size: Size = "8k";
 
-        /// The directory of temporary files for bodies. The files have no names, so the levels are without effect.
+        /// The directory of temporary files for bodies. The files have no names, so the levels are
+        /// without effect.
         client_body_temp_path: TempPath = "client_body_temp";
 
         /// How long a client may pause while it sends a body.

@@ -6,9 +6,10 @@ use crate::value::ErrorPage;
 directives! {
     /// ERRORS AND REDIRECTS
     pub struct Errors in [Http, Server, Location] {
-        /// A page for these statuses: a path (an internal redirect with GET), a named location, or a URL (a redirect of
-        /// the client). `=code` changes the status, `=` alone takes that of whatever makes the page. Several lines add
-        /// up; a level further in replaces what was said further out.
+        /// A page for these statuses: a path (an internal redirect with GET), a named location, or
+        /// a URL (a redirect of the client). `=code` changes the status, `=` alone takes that of
+        /// whatever makes the page. Several lines add up; a level further in replaces what was said
+        /// further out.
         error_page: Vec<ErrorPage> = none;
 
         /// Whether an error in an error page may have an error page.
@@ -20,7 +21,8 @@ directives! {
         /// Whether absolute redirects name the port, where it is not the scheme's own.
         port_in_redirect: bool = "on";
 
-        /// Whether absolute redirects name the first {server_name}, not the host that was asked for.
+        /// Whether absolute redirects name the first {server_name}, not the host that was asked
+        /// for.
         server_name_in_redirect: bool = "off";
     }
 }

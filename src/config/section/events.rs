@@ -17,7 +17,8 @@ directives! {
         /// Accepted for nginx's sake and without effect: a worker takes connections as they come.
         multi_accept: bool = "off";
 
-        /// Accepted for nginx's sake and without effect: the kernel wakes one worker for one connection.
+        /// Accepted for nginx's sake and without effect: the kernel wakes one worker for one
+        /// connection.
         accept_mutex: bool = "off";
 
         /// Accepted for nginx's sake and without effect.

@@ -6,10 +6,11 @@ use crate::value::{Ignored, LogFormat};
 directives! {
     /// HTTP
     pub struct Http in [Http] {
-        /// The shape of an access log's lines, under a name; the words behind it are joined. Variables are written
-        /// harmlessly: `escape=default` as \\xHH what could break a line, `json` as in a JSON string, `none` as they are.
-        /// A variable without a value is "-" with the first and nothing with the others. It stands above
-        /// each {access_log} that uses it; `combined` is always there.
+        /// The shape of an access log's lines, under a name; the words behind it are joined.
+        /// Variables are written harmlessly: `escape=default` as \\xHH what could break a line,
+        /// `json` as in a JSON string, `none` as they are. A variable without a value is "-" with
+        /// the first and nothing with the others. It stands above each {access_log} that uses it;
+        /// `combined` is always there.
         log_format: Vec<LogFormat> = none;
 
         /// Accepted for nginx's sake: tables here size themselves.

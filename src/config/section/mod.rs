@@ -1,6 +1,7 @@
 //! The sections: every directive that liege knows, declared once, a field each.
 //!
-//! A section is obeyed by the file of the same name in the crate that obeys it. The order of [`ALL`] is the manual's.
+//! A section is obeyed by the file of the same name in the crate that obeys it. The order of
+//! [`ALL`] is the manual's.
 
 mod app;
 mod blocks;

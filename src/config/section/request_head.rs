@@ -14,7 +14,8 @@ directives! {
         /// The buffer that the head of a request is read into at first.
         client_header_buffer_size: Size = "1k";
 
-        /// The buffers for larger heads. A line must fit into one: a longer request line gets 414, a longer field 400.
+        /// The buffers for larger heads. A line must fit into one: a longer request line gets 414,
+        /// a longer field 400.
         large_client_header_buffers: Buffers = "4 8k";
 
         /// The most fields of a request; more get 400.

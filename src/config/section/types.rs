@@ -6,8 +6,8 @@ use crate::value::{Bytes, Ignored, TypeTable};
 directives! {
     /// TYPES
     pub struct Types in [Http, Server, Location] {
-        /// A table of types: a type, then extensions. A table replaces that of the level further out. Extensions compare
-        /// without case. Without a table: html, gif and jpg.
+        /// A table of types: a type, then extensions. A table replaces that of the level further
+        /// out. Extensions compare without case. Without a table: html, gif and jpg.
         types: TypeTable = none;
 
         /// The type of files whose extension has none. An empty one sends no Content-Type.

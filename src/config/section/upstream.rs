@@ -6,10 +6,10 @@ use crate::value::{Complaint, Peer};
 directives! {
     /// UPSTREAMS
     pub struct Upstream in [Upstream] {
-        /// A server of the group: an address (port 80 when none is named) or unix:path. Servers are asked in turn, by
-        /// `weight`. After `max_fails` failures within `fail_timeout` one is left alone for that long. `backup` ones are
-        /// asked when no other is left, `down` ones never. At most `max_conns` connections of one web worker go to it at
-        /// a time.
+        /// A server of the group: an address (port 80 when none is named) or unix:path. Servers are
+        /// asked in turn, by `weight`. After `max_fails` failures within `fail_timeout` one is left
+        /// alone for that long. `backup` ones are asked when no other is left, `down` ones never.
+        /// At most `max_conns` connections of one web worker go to it at a time.
         server: Vec<Peer> = none;
     }
 }

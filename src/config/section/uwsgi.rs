@@ -13,11 +13,13 @@ directives! {
         /// Sends requests to an app by its name, to an {upstream}, or to an address.
         uwsgi_pass: Option<UwsgiPass> = none in [Location], inherits never;
 
-        /// A parameter that goes with requests; several lines add up, one line replaces all that was said further out. One
-        /// named HTTP_X takes the place of the client's field X. To an app, the standard parameters (QUERY_STRING,
-        /// REQUEST_METHOD, CONTENT_TYPE, CONTENT_LENGTH, REQUEST_URI, PATH_INFO, DOCUMENT_ROOT, SERVER_PROTOCOL,
-        /// REQUEST_SCHEME, HTTPS, REMOTE_ADDR, REMOTE_PORT, SERVER_PORT, SERVER_NAME) are always sent, and a line of the
-        /// same name replaces one.
+        /// A parameter that goes with requests; several lines add up, one line replaces all that
+        /// was said further out. One named HTTP_X takes the place of the client's field X. To an
+        /// app, the standard parameters (QUERY_STRING, REQUEST_METHOD, CONTENT_TYPE,
+        /// CONTENT_LENGTH, REQUEST_URI, PATH_INFO, DOCUMENT_ROOT, SERVER_PROTOCOL, REQUEST_SCHEME,
+        /// HTTPS, REMOTE_ADDR, REMOTE_PORT, SERVER_PORT, SERVER_NAME) are always sent, and a line
+        /// of the same name replaces one. A SCRIPT_NAME for an app is also cut from the beginning of
+        /// its PATH_INFO.
         uwsgi_param: Vec<UwsgiParam> = none;
 
         /// How long a connection may take to be made.
@@ -29,7 +31,8 @@ directives! {
         /// How long the other side may pause while its response is read.
         uwsgi_read_timeout: Duration = "60s";
 
-        /// Whether a response is read as fast as it comes and kept for the client; else it is passed on as it comes.
+        /// Whether a response is read as fast as it comes and kept for the client; else it is
+        /// passed on as it comes.
         uwsgi_buffering: bool = "on";
 
         /// The buffer for the beginning of a response: its whole head must fit in.
@@ -38,8 +41,8 @@ directives! {
         /// The buffers for the rest of one response.
         uwsgi_buffers: Buffers = "8 4k";
 
-        /// How much of {uwsgi_buffers} may be on the way to the client while the response is still read. By default twice the larger
-        /// of {uwsgi_buffer_size} and one of {uwsgi_buffers}.
+        /// How much of {uwsgi_buffers} may be on the way to the client while the response is still
+        /// read. By default twice the larger of {uwsgi_buffer_size} and one of {uwsgi_buffers}.
         uwsgi_busy_buffers_size: Option<Size> = none;
 
         /// How much of a response may go to a temporary file when the buffers are full; 0 for none.
@@ -48,7 +51,8 @@ directives! {
         /// How much is written to a temporary file at once.
         uwsgi_temp_file_write_size: Option<Size> = none;
 
-        /// The directory of temporary files for responses. The files have no names, so the levels are without effect.
+        /// The directory of temporary files for responses. The files have no names, so the levels
+        /// are without effect.
         uwsgi_temp_path: TempPath = "uwsgi_temp";
 
         /// Whether a request's body is read whole before the request is passed on.
@@ -66,14 +70,15 @@ directives! {
         /// Whether a request goes on when its client has left.
         uwsgi_ignore_client_abort: bool = "off";
 
-        /// A field of the response that clients do not get; several lines add up. X-Accel-... never reach them.
+        /// A field of the response that clients do not get; several lines add up. X-Accel-... never
+        /// reach them.
         uwsgi_hide_header: Vec<Bytes> = none;
 
         /// A field that clients get although it is hidden by default; several lines add up.
         uwsgi_pass_header: Vec<Bytes> = none;
 
-        /// When the next server is asked. Nothing was sent to the client yet; a POST, LOCK or PATCH that was sent on
-        /// already is repeated with `non_idempotent` only.
+        /// When the next server is asked. Nothing was sent to the client yet; a POST, LOCK or PATCH
+        /// that was sent on already is repeated with `non_idempotent` only.
         uwsgi_next_upstream: NextUpstream = "error timeout";
 
         /// How many servers are asked; 0 for all.

@@ -1,7 +1,8 @@
 //! nginx's lexer: bytes to the words of one directive after the other.
 //!
-//! A transcription of the rules in `ngx_conf_read_token`: quotes open only at the beginning of a word, `{` behind a `$` is
-//! part of it, a backslash keeps the next byte from meaning anything. Where nginx stops, this goes on behind the mistake.
+//! A transcription of the rules in `ngx_conf_read_token`: quotes open only at the beginning of a
+//! word, `{` behind a `$` is part of it, a backslash keeps the next byte from meaning anything.
+//! Where nginx stops, this goes on behind the mistake.
 
 use super::tree::Word;
 
@@ -78,8 +79,8 @@ impl<'a> Lexer<'a> {
         fault
     }
 
-    /// Goes behind the brace that closes a block whose words follow other rules, Lua's for one: braces are counted, those in
-    /// quotes and on lines that are comments are not.
+    /// Goes behind the brace that closes a block whose words follow other rules, Lua's for one:
+    /// braces are counted, those in quotes and on lines that are comments are not.
     pub fn skip_foreign(&mut self) {
         let mut depth = 1;
         let mut line_begins = false;
@@ -224,7 +225,8 @@ impl<'a> Lexer<'a> {
         Word { bytes: unescaped(raw), line, column, width, quoted: false }
     }
 
-    /// Behind a closing quote: a space, `;`, `{` or `)`; anything else is a mistake, and begins a word all the same.
+    /// Behind a closing quote: a space, `;`, `{` or `)`; anything else is a mistake, and begins a
+    /// word all the same.
     fn after_quote(&mut self) -> Option<Fault> {
         let byte = self.peek()?;
         if matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{' | b')') {
@@ -331,7 +333,8 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// A word as it is stored: `\"`, `\'` and `\\` lose their backslash, `\t`, `\r` and `\n` are control bytes, all else stays.
+/// A word as it is stored: `\"`, `\'` and `\\` lose their backslash, `\t`, `\r` and `\n` are
+/// control bytes, all else stays.
 fn unescaped(raw: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.iter().copied().peekable();

@@ -1,6 +1,7 @@
 //! Files to a tree: nginx's grammar, includes in their places, and the names of hosts looked up.
 //!
-//! Nothing is opened here: a [`Source`] brings everything in. A mistake is noted and reading goes on behind it.
+//! Nothing is opened here: a [`Source`] brings everything in. A mistake is noted and reading goes
+//! on behind it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -40,12 +41,14 @@ pub struct Origin {
     pub root: bool,
 }
 
-/// What reading gives. What is wrong with it, [`crate::typed`] tells together with what is wrong with the values.
+/// What reading gives. What is wrong with it, [`crate::typed`] tells together with what is wrong
+/// with the values.
 #[derive(Debug, Clone)]
 pub struct Reading {
     /// The words.
     pub tree: Tree,
-    /// The files and their bytes, in the order in which they were first read: for `-T`, and to be watched.
+    /// The files and their bytes, in the order in which they were first read: for `-T`, and to be
+    /// watched.
     pub files: Vec<(PathBuf, Vec<u8>)>,
     /// The patterns of includes, absolute: a new file that matches one is a change.
     pub globs: Vec<PathBuf>,
@@ -55,6 +58,8 @@ pub struct Reading {
 const DEEPEST: usize = 64;
 /// The most files that one configuration reads, counting each time.
 const MOST_FILES: usize = 10_000;
+/// After so many directives no further file is included.
+const MOST_LINES: u32 = 1_000_000;
 /// The most mistakes that are told.
 const MOST_MISTAKES: usize = 200;
 
@@ -105,7 +110,8 @@ struct Reader<'a> {
 struct Open<'a> {
     lexer: Lexer<'a>,
     file: Option<u32>,
-    /// The line of the first block whose closing brace does not stand below its name: where one may be missing.
+    /// The line of the first block whose closing brace does not stand below its name: where one may
+    /// be missing.
     suspect: Option<u32>,
 }
 
@@ -246,7 +252,7 @@ impl Reader<'_> {
             Some("includes itself")
         } else if self.stack.len() >= DEEPEST {
             Some("is included too deeply")
-        } else if self.opened >= MOST_FILES {
+        } else if self.opened >= MOST_FILES || self.order >= MOST_LINES {
             Some("is one file too many")
         } else {
             None

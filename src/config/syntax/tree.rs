@@ -1,7 +1,8 @@
 //! The tree of words: what a configuration says, before anybody asks what it means.
 //!
-//! It is what the reader hands to the master and to the web workers, so it holds everything that typing needs besides the
-//! words: the prefixes, the addresses of host names, the names of the apps. It holds no text of files.
+//! It is what the reader hands to the master and to the web workers, so it holds everything that
+//! typing needs besides the words: the prefixes, the addresses of host names, the names of the
+//! apps. It holds no text of files.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -35,7 +36,8 @@ pub struct Tree {
     /// The bytes of the files, for carets; they stay in the process that read them.
     #[serde(skip)]
     pub(crate) texts: Vec<Arc<[u8]>>,
-    /// What is wrong with the grammar and the includes, told together with what is wrong with the values.
+    /// What is wrong with the grammar and the includes, told together with what is wrong with the
+    /// values.
     #[serde(skip)]
     pub(crate) mistakes: Vec<(Complaint, Line)>,
 }
@@ -86,7 +88,8 @@ impl std::fmt::Display for Place {
 }
 
 impl Word {
-    /// The word as text; bytes that are no UTF-8 are replaced. For messages and for values that must be ASCII anyway.
+    /// The word as text; bytes that are no UTF-8 are replaced. For messages and for values that
+    /// must be ASCII anyway.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
@@ -121,13 +124,15 @@ impl Line {
 }
 
 impl Tree {
-    /// The tree as a web worker gets it: without the apps' blocks, `emperor` and `env`, which are none of its business.
+    /// The tree as a web worker gets it: without the apps' blocks, `emperor` and `env`, which are
+    /// none of its business.
     pub fn for_web(&self) -> Tree {
         let private = |line: &&Line| !matches!(line.name(), b"app" | b"emperor" | b"env");
         Tree { lines: self.lines.iter().filter(private).cloned().collect(), ..self.clone() }
     }
 
-    /// A fingerprint of what the words say, wherever they stand: equal for two trees that mean the same to web workers.
+    /// A fingerprint of what the words say, wherever they stand: equal for two trees that mean the
+    /// same to web workers.
     pub fn print(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         let web = self.for_web();
@@ -168,7 +173,8 @@ fn hash_words(lines: &[Line], hasher: &mut DefaultHasher) {
     }
 }
 
-/// A directive with its default as an operator would write it: goes through the same reader as any other.
+/// A directive with its default as an operator would write it: goes through the same reader as any
+/// other.
 pub(crate) fn default_line(name: &str, text: &str) -> Line {
     let mut words = vec![Word { bytes: name.into(), ..Word::default() }];
     words.extend(super::lex::words(text.as_bytes()));

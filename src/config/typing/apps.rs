@@ -15,17 +15,18 @@ use crate::value::Complaint;
 const LONGEST: usize = 64;
 
 impl<'a> Typist<'a> {
-    /// Makes the names of apps known as upstreams, before anything can name them. They come from the tree's list, which web
-    /// workers have too.
+    /// Makes the names of apps known as upstreams, before anything can name them. They come from
+    /// the tree's list, which web workers have too.
     pub fn know_apps(&mut self) {
         for name in &self.tree.apps {
             let upstreams = &mut self.registry.upstreams;
-            if upstreams.iter().any(|known| *known.name == **name) {
+            let key = name.to_ascii_lowercase();
+            if upstreams.find(key.as_bytes()).is_some() {
                 continue;
             }
-            let (index, kind) = (upstreams.len(), UpstreamKind::App);
-            let name = name.as_str().into();
-            upstreams.push(Upstream { index, name, kind, peers: vec![] }.into());
+            let (index, kind) = (upstreams.all().len(), UpstreamKind::App);
+            let upstream = Upstream { index, name: name.as_str().into(), kind, peers: vec![] };
+            upstreams.add(key.as_bytes(), upstream.into());
         }
     }
 
@@ -39,7 +40,7 @@ impl<'a> Typist<'a> {
                 let hint =
                     "letters, digits, \"-\", \"_\" and \".\", at most 64, a letter or digit first";
                 self.complain(Complaint::new(message).at(1).hint(hint), block);
-            } else if !names.insert(name.clone()) {
+            } else if !names.insert(name.to_ascii_lowercase()) {
                 self.complain(Complaint::new(format!("duplicate app \"{name}\"")).at(1), block);
             }
             apps.push(self.app(block, &name));

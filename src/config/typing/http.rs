@@ -33,12 +33,13 @@ impl<'a> Typist<'a> {
             listens.push((*block, own));
         }
         let listeners = self.listeners(&servers, &listens);
+        let formats = self.registry.formats.all();
         Http {
             listeners,
             servers,
-            upstreams: self.registry.upstreams.clone(),
-            log_formats: self.registry.formats.iter().map(|(_, format)| format.clone()).collect(),
-            captures: self.registry.captures.clone(),
+            upstreams: self.registry.upstreams.all().to_vec(),
+            log_formats: formats.iter().map(|(_, format)| format.clone()).collect(),
+            captures: self.registry.captures.all().to_vec(),
             settings,
         }
     }
@@ -50,7 +51,9 @@ impl<'a> Typist<'a> {
 
     fn upstream(&mut self, block: &'a Line) {
         let name = block.words[1].text();
-        let known = self.registry.upstreams.iter().find(|known| *known.name == *name);
+        // nginx compares their names without case.
+        let key = name.to_ascii_lowercase();
+        let known = self.registry.upstreams.find(key.as_bytes());
         if let Some(known) = known {
             let complaint = Complaint::new(format!("duplicate upstream \"{name}\"")).at(1);
             let complaint = match known.kind {
@@ -72,9 +75,9 @@ impl<'a> Typist<'a> {
                 self.complain(complaint, block);
             }
         }
-        let (index, kind) = (self.registry.upstreams.len(), UpstreamKind::Block);
+        let (index, kind) = (self.registry.upstreams.all().len(), UpstreamKind::Block);
         let upstream = Upstream { index, name: name.as_str().into(), kind, peers: own.server };
-        self.registry.upstreams.push(Arc::new(upstream));
+        self.registry.upstreams.add(key.as_bytes(), Arc::new(upstream));
     }
 
     fn server(
@@ -110,8 +113,8 @@ impl<'a> Typist<'a> {
         settings
     }
 
-    /// Compiles all regular expressions of locations and server names: their named captures are variables everywhere, also
-    /// further up. What is wrong with one is told where it is typed.
+    /// Compiles all regular expressions of locations and server names: their named captures are
+    /// variables everywhere, also further up. What is wrong with one is told where it is typed.
     pub fn compile_captures(&mut self, lines: &[Line]) {
         for line in lines {
             if !crate::table().any(|row| row.name.as_bytes() == line.name()) {
@@ -137,7 +140,8 @@ impl<'a> Typist<'a> {
     }
 }
 
-/// The variables that a line of nginx's defines when it is `set`, `map`, `geo` or the like, or has a named capture.
+/// The variables that a line of nginx's defines when it is `set`, `map`, `geo` or the like, or has
+/// a named capture.
 fn defined_by(line: &Line) -> impl Iterator<Item = String> {
     let words = line.words.iter().skip(1);
     let last = line.arguments().len();

@@ -1,4 +1,5 @@
-//! One level: the checks that nginx makes of every line, in its order, and the lines handed to their sections.
+//! One level: the checks that nginx makes of every line, in its order, and the lines handed to
+//! their sections.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -31,7 +32,8 @@ impl Block {
 }
 
 impl<'a> Typist<'a> {
-    /// Reads a block's own lines into sections and gives back the blocks among them. What is wrong is told.
+    /// Reads a block's own lines into sections and gives back the blocks among them. What is wrong
+    /// is told.
     pub fn own_lines(
         &mut self,
         lines: &'a [Line],
@@ -43,7 +45,9 @@ impl<'a> Typist<'a> {
         let mut seen = HashSet::new();
         let mut touched = HashSet::new();
         for line in lines.iter().filter(|line| !line.words.is_empty()) {
-            match lookup(line, block.context) {
+            // Looking for the nearest name takes its time, and the rest will not be shown.
+            let hints = self.told.len() <= super::MOST_TOLD;
+            match lookup(line, block.context, hints) {
                 Err(complaint) => self.complain(complaint, line),
                 Ok(directive) if directive.section == "Blocks" => blocks.push(line),
                 Ok(directive) => {
@@ -92,7 +96,8 @@ impl<'a> Typist<'a> {
         }
     }
 
-    /// Tells what does not hold between the directives of a section, at the one that the message names first.
+    /// Tells what does not hold between the directives of a section, at the one that the message
+    /// names first.
     fn check(&mut self, section: &dyn AnySection, lines: &[Line], known: &[Complaint]) {
         for complaint in section.check() {
             // What is inherited was told where it was written.
@@ -115,11 +120,15 @@ impl<'a> Typist<'a> {
 }
 
 /// nginx's checks of one line, in the order of `ngx_conf_handler`.
-pub(super) fn lookup(line: &Line, context: Context) -> Result<&'static Directive, Complaint> {
+pub(super) fn lookup(
+    line: &Line,
+    context: Context,
+    hints: bool,
+) -> Result<&'static Directive, Complaint> {
     let name = line.name_text();
     let rows = || table().filter(|directive| directive.name == name);
     let Some(directive) = rows().find(|directive| directive.contexts.contains(&context)) else {
-        return Err(misplaced(line, &name, context));
+        return Err(misplaced(line, &name, context, hints));
     };
     if directive.block && line.block.is_none() {
         return Err(Complaint::new(format!("directive \"{name}\" has no opening \"{{\"")));
@@ -145,8 +154,9 @@ pub(super) fn lookup(line: &Line, context: Context) -> Result<&'static Directive
     Ok(directive)
 }
 
-/// A name that no row has for this block: nginx knows it elsewhere, or here and liege does not, or nobody knows it.
-fn misplaced(line: &Line, name: &str, context: Context) -> Complaint {
+/// A name that no row has for this block: nginx knows it elsewhere, or here and liege does not, or
+/// nobody knows it.
+fn misplaced(line: &Line, name: &str, context: Context, hints: bool) -> Complaint {
     let nginx = crate::names::nginx(name);
     if context == Context::Main && PLANNED.contains(&name) {
         return Complaint::new(format!("liege does not implement {name} yet"));
@@ -166,6 +176,9 @@ fn misplaced(line: &Line, name: &str, context: Context) -> Complaint {
         return Complaint::new(format!("\"{name}\" directive is not allowed here"));
     }
     let complaint = Complaint::unknown(line);
+    if !hints {
+        return complaint;
+    }
     let here = table().filter(|row| row.contexts.contains(&context)).map(|row| row.name);
     let near = nearest(name, here).or_else(|| {
         let all = table().map(|row| row.name).chain(crate::names::all().map(|(name, _)| name));

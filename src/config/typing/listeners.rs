@@ -99,7 +99,8 @@ impl<'a> Typist<'a> {
                 let message =
                     format!("conflicting server name {name} on {}, ignored", spot.address);
                 let line = Line { file: Some(0), order: u32::MAX, ..Line::default() };
-                self.warn(Complaint::new(message).late().nowhere(), &line);
+                let hint = format!("in the server of {}", server.place);
+                self.warn(Complaint::new(message).hint(hint).late().nowhere(), &line);
             }
         }
         let default = spot.default.clone().unwrap_or_else(|| spot.servers[0].clone());
@@ -134,7 +135,8 @@ impl Spot {
     }
 }
 
-/// A wildcard's socket takes the connections of addresses with its port, unless they are bound by themselves.
+/// A wildcard's socket takes the connections of addresses with its port, unless they are bound by
+/// themselves.
 fn group(spots: Vec<(Spot, Hosts)>) -> Vec<Listener> {
     let wildcards: Vec<Address> =
         spots.iter().map(|(spot, _)| spot.address.clone()).filter(Address::is_wildcard).collect();

@@ -1,5 +1,6 @@
 //! `location` blocks: what they match, what may be in what, and their settings.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::http::{program, quoted};
@@ -59,13 +60,14 @@ impl<'a> Typist<'a> {
         outer: Option<&Matcher>,
     ) -> Locations {
         let mut all: Vec<Arc<Location>> = vec![];
+        let mut taken = HashSet::new();
         for block in blocks.iter().filter(|block| block.name() == b"location") {
             let Some(matcher) = self.matcher(block) else { continue };
             if let Some(complaint) = outer.and_then(|outer| misplaced(&matcher, outer)) {
                 self.complain(complaint.at(block.words.len() - 1), block);
                 continue;
             }
-            if all.iter().any(|other| collide(&other.matcher, &matcher)) {
+            if !identity(&matcher).is_none_or(|path| taken.insert(path)) {
                 let message = format!("duplicate location {}", quoted(matcher.name()));
                 self.complain(Complaint::new(message).at(block.words.len() - 1).late(), block);
             }
@@ -126,11 +128,12 @@ fn misplaced(inner: &Matcher, outer: &Matcher) -> Option<Complaint> {
     Some(Complaint::new(message))
 }
 
-/// Whether two locations of one level are the same to nginx. Equal regular expressions are not noticed.
-fn collide(one: &Matcher, other: &Matcher) -> bool {
-    match (one, other) {
-        (Matcher::Exact(a), Matcher::Exact(b)) => a == b,
-        (Matcher::Prefix { path: a, .. }, Matcher::Prefix { path: b, .. }) => a == b,
-        _ => false,
+/// What two locations of one level may not have in common: the path, and whether it is exact. Equal regular expressions
+/// are not noticed, as in nginx.
+fn identity(matcher: &Matcher) -> Option<(bool, Vec<u8>)> {
+    match matcher {
+        Matcher::Exact(path) => Some((true, path.clone())),
+        Matcher::Prefix { path, .. } => Some((false, path.clone())),
+        Matcher::Regex(_) | Matcher::Named(_) => None,
     }
 }

@@ -1,7 +1,8 @@
 //! Words to values: each line is checked by the table and read by the type of its directive.
 //!
-//! A directive is typed once, where it is written. A block's own lines come first and its nested blocks after them, wherever
-//! they stand: a nested block starts as a clone of the finished outer one, and nginx lets it inherit what is written below it.
+//! A directive is typed once, where it is written. A block's own lines come first and its nested
+//! blocks after them, wherever they stand: a nested block starts as a clone of the finished outer
+//! one, and nginx lets it inherit what is written below it.
 
 mod apps;
 mod http;
@@ -23,13 +24,14 @@ use crate::section;
 use crate::syntax::{Line, Tree};
 use crate::value::{Complaint, Registry, Scope};
 
-/// What typing gives: a configuration, unless something is wrong, and everything that is to be said about it.
+/// What typing gives: a configuration, unless something is wrong, and everything that is to be said
+/// about it.
 #[derive(Debug, Clone)]
 pub struct Typed {
     /// The configuration; none when a diagnostic is an error.
     pub config: Option<Config>,
-    /// Everything that is wrong or strange, also with the grammar and the includes, in the order of reading; last what
-    /// nginx finds after the whole file.
+    /// Everything that is wrong or strange, also with the grammar and the includes, in the order of
+    /// reading; last what nginx finds after the whole file.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -42,10 +44,24 @@ pub fn typed(tree: &Tree) -> Typed {
     let config = typist.whole();
     // The sort is stable: what is said of one line stays in its order.
     typist.told.sort_by_key(|told| (told.late, told.order));
-    let diagnostics: Vec<Diagnostic> =
-        typist.told.into_iter().map(|told| told.diagnostic).collect();
-    let refused = diagnostics.iter().any(Diagnostic::is_error);
+    let refused = typist.told.iter().any(|told| told.diagnostic.is_error());
+    let more = typist.told.len().saturating_sub(MOST_TOLD);
+    let told = typist.told.into_iter().map(|told| told.diagnostic);
+    let mut diagnostics: Vec<Diagnostic> = told.take(MOST_TOLD).collect();
+    if more > 0 {
+        diagnostics.push(untold(more, refused));
+    }
     Typed { config: config.filter(|_| !refused), diagnostics }
+}
+
+/// The most diagnostics that are shown: a file that is no configuration would give one for each
+/// line.
+const MOST_TOLD: usize = 200;
+
+fn untold(more: usize, refused: bool) -> Diagnostic {
+    let severity = if refused { Severity::Emerg } else { Severity::Warn };
+    let message = format!("{more} more are not shown");
+    Diagnostic { severity, message, named: Named::Nowhere, spot: None, hint: None }
 }
 
 /// Who types a tree: what is known so far, and what was said about it.

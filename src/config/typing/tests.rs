@@ -11,7 +11,8 @@ fn http(text: &str) -> Http {
     config(&format!("http {{ {text} }}")).http.expect("an http block")
 }
 
-/// Every file of tests/configs whose name ends with `.conf`, against the `.want` beside it. UPDATE=1 writes them.
+/// Every file of tests/configs whose name ends with `.conf`, against the `.want` beside it.
+/// UPDATE=1 writes them.
 #[test]
 fn every_pair_of_tests_configs_says_what_it_should() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/configs");
@@ -470,6 +471,13 @@ fn files_that_include_each_other_and_deep_blocks_come_to_an_end() {
         .collect();
     let wide: Vec<(&str, &str)> = wide.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     assert!(typed(&reading(b"include 0;", &wide).tree).config.is_none());
+}
+
+#[test]
+fn a_file_that_is_no_configuration_is_told_in_few_words() {
+    let typed = meaning(&"nonsense here;\n".repeat(5000));
+    assert_eq!(typed.diagnostics.len(), 201);
+    assert_eq!(typed.diagnostics[200].line(), "4800 more are not shown");
 }
 
 #[test]

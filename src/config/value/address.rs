@@ -117,8 +117,6 @@ impl Target {
     /// Reads `host[:port]`, `[v6]:port` or `unix:path`; the error is nginx's.
     pub(crate) fn parse(text: &[u8]) -> Result<Target, &'static str> {
         if let Some(path) = unix_path(text) {
-            // A colon ends the path: nginx allows a URI behind it.
-            let path = path.split(|&byte| byte == b':').next().unwrap_or_default();
             if path.is_empty() {
                 return Err("no path in the unix domain socket");
             }
@@ -153,6 +151,9 @@ impl Target {
     }
 }
 
+/// The most ports of a range.
+const MOST_PORTS: u16 = 1024;
+
 /// The address part of a `listen` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ListenForm {
@@ -177,7 +178,8 @@ impl ListenForm {
                 Target::Ip { port, .. } | Target::Host { port, .. } => port.unwrap_or(80),
                 Target::Unix(_) => 0,
             };
-            if last < first {
+            // Wider ones than nginx ever meets are slips of the finger.
+            if last < first || last - first >= MOST_PORTS {
                 return Err("invalid port range");
             }
             return Ok(ListenForm { last_port: Some(last), ..form });
@@ -289,7 +291,8 @@ impl Listen {
 }
 
 impl ListenOptions {
-    /// `on`, `off`, or idle time, interval and count with a colon between; each may be left out, not all.
+    /// `on`, `off`, or idle time, interval and count with a colon between; each may be left out,
+    /// not all.
     fn keep_alive(&mut self, value: &[u8]) -> Option<()> {
         if let Some(on) = on_off(value) {
             self.so_keepalive = Some(on);

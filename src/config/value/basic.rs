@@ -1,4 +1,5 @@
-//! Flags, numbers, sizes and times, as nginx reads them (its numbers have no sign, its units no spaces).
+//! Flags, numbers, sizes and times, as nginx reads them (its numbers have no sign, its units no
+//! spaces).
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ pub struct Size(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Offset(pub u64);
 
-/// A time in whole seconds; unlike a plain [`Duration`] it may name years and months, and no milliseconds.
+/// A time in whole seconds; unlike a plain [`Duration`] it may name years and months, and no
+/// milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seconds(pub Duration);
 
@@ -26,7 +28,8 @@ pub struct Bounded<const LEAST: u64, const MOST: u64>(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Present(pub bool);
 
-/// Words that are read, warned about and obeyed by nobody: at most `MOST` of them, about TLS or about nginx's hash tables.
+/// Words that are read, warned about and obeyed by nobody: at most `MOST` of them, about TLS or
+/// about nginx's hash tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ignored<const MOST: usize, const TLS: bool>;
 

@@ -16,7 +16,8 @@ pub struct Buffers {
     pub size: u64,
 }
 
-/// A directory for temporary files. Its levels are read and without effect: such files have no names here.
+/// A directory for temporary files. Its levels are read and without effect: such files have no
+/// names here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TempPath {
     /// The directory.

@@ -26,7 +26,8 @@ pub struct LogFormat {
 /// How values of variables are written into a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Escape {
-    /// `\xHH` for quotes, backslashes and what is not printable ASCII; `-` for a variable without a value.
+    /// `\xHH` for quotes, backslashes and what is not printable ASCII; `-` for a variable without a
+    /// value.
     Default,
     /// As in a JSON string.
     Json,
@@ -125,8 +126,7 @@ impl Value for LogFormat {
 
     fn read(line: &Line, scope: &mut Scope<'_>) -> Result<Self, Complaint> {
         let name = line.argument(0);
-        let known = scope.registry.formats.iter().any(|(_, format)| format.name == name);
-        if known || name == b"combined" {
+        if scope.registry.formats.find(name).is_some() || name == b"combined" {
             let message = format!("duplicate \"log_format\" name \"{}\"", shown(name));
             return Err(Complaint::new(message).at(1));
         }
@@ -148,7 +148,7 @@ impl Value for LogFormat {
         let text: Vec<u8> = words.iter().flat_map(|word| word.bytes.iter().copied()).collect();
         let text = Text::compile(&text, scope).map_err(|complaint| complaint.at(first))?;
         let format = LogFormat { name: name.to_vec(), escape, text };
-        scope.registry.formats.push((line.order, Arc::new(format.clone())));
+        scope.registry.formats.add(name, (line.order, Arc::new(format.clone())));
         Ok(format)
     }
 }
@@ -197,7 +197,9 @@ impl AccessLog {
         for index in 3..line.words.len() {
             log.option(line, index, scope).map_err(|complaint| complaint.at(index))?;
         }
-        log.whole(line)
+        let log = log.whole(line)?;
+        log.agree(line, scope)?;
+        Ok(log)
     }
 
     fn option(
@@ -238,28 +240,43 @@ impl AccessLog {
     }
 }
 
+impl AccessLog {
+    /// One file has one buffer: all lines that give it one must give it the same.
+    fn agree(&self, line: &Line, scope: &mut Scope<'_>) -> Result<(), Complaint> {
+        let (Some(size), Some(path)) = (self.buffer, self.path.literal()) else { return Ok(()) };
+        let wanted = (size, self.flush);
+        let known = *scope.registry.buffers.entry(path.to_vec()).or_insert(wanted);
+        if known == wanted {
+            return Ok(());
+        }
+        let path = shown(line.argument(0));
+        let message = format!("access_log \"{path}\" already defined with conflicting parameters");
+        Err(Complaint::new(message).hint("give the file the same buffer and flush everywhere"))
+    }
+}
+
 fn format_named(
     name: &[u8],
     line: &Line,
     scope: &mut Scope<'_>,
 ) -> Result<Arc<LogFormat>, Complaint> {
-    let formats = &scope.registry.formats;
-    if let Some((_, format)) =
-        formats.iter().find(|(order, format)| format.name == name && *order <= line.order)
-    {
+    let known = scope.registry.formats.find(name);
+    if let Some((_, format)) = known.filter(|(order, _)| *order <= line.order) {
         return Ok(format.clone());
     }
+    let further_down = known.is_some();
     if name == b"combined" {
         let text = Text::compile(COMBINED.as_bytes(), scope)?;
         let format = LogFormat { name: name.to_vec(), escape: Escape::Default, text };
         let format = Arc::new(format);
-        scope.registry.formats.push((0, format.clone()));
+        scope.registry.formats.add(name, (0, format.clone()));
         return Ok(format);
     }
     let complaint = Complaint::new(format!("unknown log format \"{}\"", shown(name))).at(2);
-    if formats.iter().any(|(_, format)| format.name == name) {
+    if further_down {
         return Err(complaint.hint("its log_format stands further down: move it up"));
     }
+    let formats = scope.registry.formats.all();
     let names: Vec<String> = formats.iter().map(|(_, format)| shown(&format.name)).collect();
     Err(match nearest(&shown(name), names.iter().map(String::as_str)) {
         Some(near) => complaint.hint(format!("did you mean \"{near}\"?")),

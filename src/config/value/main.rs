@@ -1,4 +1,5 @@
-//! Values of the main level: who the workers are, how many, and what apps find in their environment.
+//! Values of the main level: who the workers are, how many, and what apps find in their
+//! environment.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! The types of values: each knows its syntax, its reader and nginx's words for what is wrong with it.
+//! The types of values: each knows its syntax, its reader and nginx's words for what is wrong with
+//! it.
 
 mod address;
 mod app;
@@ -37,7 +38,7 @@ pub use upstream::{NextUpstream, Off, Peer, UwsgiParam, UwsgiPass};
 pub use variable::{VARIABLES, Variable, VariableRow};
 
 pub(crate) use address::{ListenForm, Target};
-pub(crate) use scope::Registry;
+pub(crate) use scope::{Catalogue, Registry};
 
 use crate::syntax::Line;
 
@@ -69,7 +70,8 @@ pub trait Value: Sized {
 /// What nginx takes as "any number of words".
 pub const MANY: usize = usize::MAX;
 
-/// Puts a line into a field: the first of a level replaces what was inherited, further ones add up or are duplicates.
+/// Puts a line into a field: the first of a level replaces what was inherited, further ones add up
+/// or are duplicates.
 pub(crate) fn fill<T: Value>(
     field: &mut T,
     line: &Line,

@@ -86,6 +86,11 @@ impl ServerName {
             );
             NameForm::Nothing
         });
+        // nginx's $server_name is without the dot that stands for "and all below".
+        let text = match &form {
+            NameForm::Below(host) => host.clone(),
+            _ => text,
+        };
         Ok(ServerName { text, form })
     }
 }

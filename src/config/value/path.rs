@@ -12,11 +12,12 @@ pub struct FilePath(pub PathBuf);
 /// Where documents are: `root` and `alias` are two ways to fill one slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentRoot {
-    /// The directory (or, for an alias in a regex location, the file). A relative value was completed with the prefix,
-    /// except when it begins with a variable: then the web worker completes what comes out.
+    /// The directory (or, for an alias in a regex location, the file). A relative value was
+    /// completed with the prefix, except when it begins with a variable: then the web worker
+    /// completes what comes out.
     pub path: Text,
-    /// For an alias: the literal of the location that it replaces in the path, empty in a location with a regular
-    /// expression. A nested location inherits it with the outer location's length.
+    /// For an alias: the literal of the location that it replaces in the path, empty in a location
+    /// with a regular expression. A nested location inherits it with the outer location's length.
     pub alias: Option<Vec<u8>>,
     name: &'static str,
 }

@@ -1,8 +1,9 @@
-//! A compiled regular expression: PCRE2 on bytes, as nginx has it, with a limit on the steps of one match.
+//! A compiled regular expression: PCRE2 on bytes, as nginx has it, with a limit on the steps of one
+//! match.
 
 use std::sync::Arc;
 
-use super::{Complaint, Scope};
+use super::{Catalogue, Complaint, Scope};
 use crate::diagnostic::shown;
 use crate::model::{Captures, TooHard};
 
@@ -19,8 +20,9 @@ pub struct Regex {
     names: Arc<[(usize, CaptureId)]>,
 }
 
-/// The most steps of one match. nginx leaves PCRE2's own ten million, which is a second of a worker's time; an expression
-/// that needs more than this on one path or host name is a mistake or an attack.
+/// The most steps of one match. nginx leaves PCRE2's own ten million, which is a second of a
+/// worker's time; an expression that needs more than this on one path or host name is a mistake or
+/// an attack.
 const MOST_STEPS: u32 = 1_000_000;
 
 impl Regex {
@@ -42,7 +44,7 @@ impl Regex {
     fn fresh(
         text: &[u8],
         caseless: bool,
-        captures: &mut Vec<Arc<str>>,
+        captures: &mut Catalogue<Arc<str>>,
     ) -> Result<Regex, Complaint> {
         let pattern = format!("(*LIMIT_MATCH={MOST_STEPS}){}", escaped(text));
         let code = pcre2::bytes::RegexBuilder::new()
@@ -116,15 +118,13 @@ fn refused(error: &pcre2::Error, before: usize, text: &[u8]) -> Complaint {
     Complaint::new(message).hint("in quotes, an expression may hold {, } and ;")
 }
 
-fn capture_id(name: &str, captures: &mut Vec<Arc<str>>) -> CaptureId {
-    let index = captures.iter().position(|known| **known == *name).unwrap_or_else(|| {
-        captures.push(name.into());
-        captures.len() - 1
-    });
-    CaptureId(index as u32)
+fn capture_id(name: &str, captures: &mut Catalogue<Arc<str>>) -> CaptureId {
+    let known = captures.place(name.as_bytes());
+    CaptureId(known.unwrap_or_else(|| captures.add(name.as_bytes(), name.into())) as u32)
 }
 
-/// The pattern as UTF-8, which the builder wants: bytes that are none are written as escapes and mean themselves.
+/// The pattern as UTF-8, which the builder wants: bytes that are none are written as escapes and
+/// mean themselves.
 fn escaped(text: &[u8]) -> String {
     let mut pattern = String::new();
     for chunk in text.utf8_chunks() {

@@ -1,4 +1,5 @@
-//! Values that decide what answers a request: files to try, answers in place, error pages, types of files.
+//! Values that decide what answers a request: files to try, answers in place, error pages, types of
+//! files.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -96,7 +97,8 @@ pub enum ErrorTarget {
 /// A name that `index` tries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexFile {
-    /// The name. One with a leading slash is an internal redirect without a look at the disk; only the last may have one.
+    /// The name. One with a leading slash is an internal redirect without a look at the disk; only
+    /// the last may have one.
     pub name: Text,
 }
 

@@ -1,9 +1,10 @@
 //! What readers of values know and what they say: the scope, and the complaint.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{LogFormat, Regex};
 use crate::Context;
@@ -30,15 +31,53 @@ pub struct Scope<'a> {
 #[derive(Default)]
 pub(crate) struct Registry {
     /// The names of all named captures, lower case; a capture's id is its index.
-    pub captures: Vec<Arc<str>>,
+    pub captures: Catalogue<Arc<str>>,
     /// The log formats, with the order of their lines.
-    pub formats: Vec<(u32, Arc<LogFormat>)>,
-    /// Upstreams by name: blocks, apps, and addresses written in place.
-    pub upstreams: Vec<Arc<Upstream>>,
+    pub formats: Catalogue<(u32, Arc<LogFormat>)>,
+    /// Upstreams by name in lower case: blocks, apps, and addresses written in place.
+    pub upstreams: Catalogue<Arc<Upstream>>,
+    /// The buffers of access logs by path: one file has one buffer, whoever names it.
+    pub buffers: HashMap<Vec<u8>, (u64, Option<Duration>)>,
     /// Variables that refused lines define: to miss them too would only repeat the complaint.
     pub refused: HashSet<String>,
     /// Regular expressions that were compiled before, by text and case.
     pub regexes: BTreeMap<(Vec<u8>, bool), Regex>,
+}
+
+/// Things in the order in which they were defined, found by name.
+pub(crate) struct Catalogue<T> {
+    all: Vec<T>,
+    places: HashMap<Vec<u8>, usize>,
+}
+
+impl<T> Default for Catalogue<T> {
+    fn default() -> Self {
+        Catalogue { all: vec![], places: HashMap::new() }
+    }
+}
+
+impl<T> Catalogue<T> {
+    /// All things, in their order.
+    pub fn all(&self) -> &[T] {
+        &self.all
+    }
+
+    /// The place of the thing with this name.
+    pub fn place(&self, name: &[u8]) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
+    /// The thing with this name.
+    pub fn find(&self, name: &[u8]) -> Option<&T> {
+        self.place(name).map(|place| &self.all[place])
+    }
+
+    /// Adds a thing and gives back its place.
+    pub fn add(&mut self, name: &[u8], thing: T) -> usize {
+        self.places.insert(name.to_vec(), self.all.len());
+        self.all.push(thing);
+        self.all.len() - 1
+    }
 }
 
 /// What is wrong with a line.

@@ -138,7 +138,7 @@ fn part(name: &[u8], scope: &Scope<'_>) -> Result<Part, Complaint> {
     }
     // Names are ASCII here, and compare without case.
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-    if let Some(id) = scope.registry.captures.iter().position(|known| **known == *name) {
+    if let Some(id) = scope.registry.captures.place(name.as_bytes()) {
         return Ok(Part::Variable(Variable::Captured(super::CaptureId(id as u32))));
     }
     if scope.registry.refused.contains(&name) {

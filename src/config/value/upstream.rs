@@ -174,8 +174,7 @@ impl Value for UwsgiPass {
 
 /// The upstream or app with this name. nginx compares their names without case.
 fn named(name: &str, scope: &Scope<'_>) -> Option<Arc<Upstream>> {
-    let upstreams = &scope.registry.upstreams;
-    upstreams.iter().find(|upstream| upstream.name.eq_ignore_ascii_case(name)).cloned()
+    scope.registry.upstreams.find(name.to_ascii_lowercase().as_bytes()).cloned()
 }
 
 fn literal(name: &str, addresses: Vec<Address>, scope: &mut Scope<'_>) -> Arc<Upstream> {
@@ -188,19 +187,19 @@ fn literal(name: &str, addresses: Vec<Address>, scope: &mut Scope<'_>) -> Arc<Up
         backup: false,
         down: false,
     };
-    let upstreams = &mut scope.registry.upstreams;
-    let index = upstreams.len();
+    let index = scope.registry.upstreams.all().len();
     let upstream =
         Upstream { index, name: name.into(), kind: UpstreamKind::Literal, peers: vec![peer] };
-    upstreams.push(Arc::new(upstream));
-    upstreams[index].clone()
+    let upstream = Arc::new(upstream);
+    scope.registry.upstreams.add(name.to_ascii_lowercase().as_bytes(), upstream.clone());
+    upstream
 }
 
 fn unreachable_name(name: &str, complaint: Complaint, scope: &Scope<'_>) -> Complaint {
     if name.contains(':') {
         return complaint;
     }
-    let known = scope.registry.upstreams.iter().map(|upstream| &*upstream.name);
+    let known = scope.registry.upstreams.all().iter().map(|upstream| &*upstream.name);
     match nearest(name, known) {
         Some(near) => complaint.hint(format!("did you mean \"{near}\"?")),
         None => complaint.hint(format!("there is no app and no upstream named \"{name}\"")),

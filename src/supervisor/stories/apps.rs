@@ -113,7 +113,7 @@ fn a_worker_that_dies_young_again_and_again_waits_longer_and_is_told_of_once_a_m
         story.ready("blog 1 w2").exited("blog 1 w2").does(&["spawn blog 1 w2"]);
     }
     story.ready("blog 1 w2").exited("blog 1 w2").does(&[
-        "told app blog: 4 processes died young, the last one worker 2 was killed by signal 9; the next start is in 1 s",
+        "told app blog: 4 processes died young, last: worker 2 was killed by signal 9; the next start is in 1 s",
     ]);
     story.wakes_at(21.0).at(21.0).tick().does(&["spawn blog 1 w2"]);
     story.exited("blog 1 w2").does(&[]).wakes_at(23.0);
@@ -156,7 +156,7 @@ fn an_app_that_crashed_before_it_was_loyal_waits() {
     story.ready("blog 1 master").ready("blog 1 w1");
     story.at(9.0).exited("blog 1 w1");
     story.exited("blog 1 master").does(&[
-        "told app blog: 2 processes died young, the last one master was killed by signal 9; the next start is in 1 s",
+        "told app blog: 2 processes died young, last: master was killed by signal 9; the next start is in 1 s",
         "blog is down for 1 s: master was killed by signal 9",
     ]);
 }

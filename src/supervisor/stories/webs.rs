@@ -20,7 +20,7 @@ fn at_the_start_a_web_worker_that_dies_is_tried_again() {
     story.exited("web 1 w0").does(&["spawn web 1 w0"]);
     story.exited("web 1 w0").does(&["spawn web 1 w0"]);
     story.exited("web 1 w0").does(&[
-        "told web: 3 processes died young, the last one worker 0 was killed by signal 9; the next start is in 1 s",
+        "told web: 3 processes died young, last: worker 0 was killed by signal 9; the next start is in 1 s",
     ]);
     story.wakes_at(1.0).at(1.0).tick().does(&["spawn web 1 w0"]);
 }

@@ -189,9 +189,10 @@ impl RequestBody {
         self.owes_continue
     }
 
-    /// Reads and forgets the rest, until `limit`. False when it did not end.
-    pub(crate) async fn discard(&mut self, limit: Instant) -> bool {
+    /// Reads and forgets the rest, until `limit`, if something comes every `timeout`. False when it did not end.
+    pub(crate) async fn discard(&mut self, limit: Instant, timeout: Duration) -> bool {
         let mut buffer = vec![0; PIECE];
+        self.rules.timeout = timeout;
         self.rules.limit = None;
         while !self.ended {
             if Instant::now() >= limit || self.read(&mut buffer).await.is_err() {
@@ -255,7 +256,9 @@ impl RequestBody {
         self.go_on().await?;
         loop {
             let room = match self.framing {
-                Framing::Length(_) => to.len().min(usize::try_from(self.left).unwrap_or(usize::MAX)),
+                Framing::Length(_) => {
+                    to.len().min(usize::try_from(self.left).unwrap_or(usize::MAX))
+                }
                 _ => to.len(),
             };
             let deadline = Instant::now() + self.rules.timeout;

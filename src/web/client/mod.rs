@@ -7,10 +7,10 @@ pub mod socket;
 pub mod turn;
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::future::Future;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use tokio::time::Sleep;
 use wire::http1::{Limits, Name};
 
 use crate::listen::Listener;
-use crate::worker::Worker;
+use crate::worker::{Patience, Worker};
 use socket::Stream;
 use turn::HeadRules;
 
@@ -42,6 +42,7 @@ pub struct Client {
     socket: socket::Socket,
     local: OnceCell<Option<SocketAddr>>,
     unread: RefCell<Vec<u8>>,
+    patience: Rc<Patience>,
     timer: RefCell<Pin<Box<Sleep>>>,
 }
 
@@ -74,9 +75,10 @@ impl Client {
         let since = Instant::now();
         let socket = socket::Socket::new(stream)?;
         let serial = worker.next_serial();
-        worker.count_open(serial, true);
+        let patience = worker.opened(serial);
         Ok(Client {
             serial,
+            patience,
             worker,
             listener,
             peer,
@@ -136,7 +138,8 @@ impl Client {
 
     /// Whether the life of the process leaves no time for another request.
     pub(crate) fn is_over(&self) -> bool {
-        self.worker.idle_limit().is_some_and(|limit| Instant::now() >= limit)
+        self.patience.is_ended()
+            || self.worker.idle_limit().is_some_and(|limit| Instant::now() >= limit)
     }
 
     /// The socket, for sending.
@@ -172,31 +175,39 @@ impl Client {
 
     /// Waits for the first bytes of the next request. `Late` also when the life of the process says that it is time.
     pub(crate) async fn read_idle(&self, to: &mut [u8], deadline: Instant) -> Result<usize, Lost> {
-        poll_fn(|cx| {
-            let limit = self.worker.idle_limit();
-            let deadline = limit.map_or(deadline, |limit| limit.min(deadline));
-            let polled = self.poll_read(cx, to, deadline);
+        let read = poll_fn(|cx| {
+            let polled = self.poll_read(cx, to, self.idle_deadline(deadline));
             if polled.is_pending() {
-                self.worker.note_idle(self.serial, cx.waker());
+                self.patience.wait(cx.waker());
             }
             polled
         })
-        .await
+        .await;
+        self.patience.stop();
+        read
     }
 
     /// Waits until there is something to read, without memory to read it to. Otherwise as [`Client::read_idle`].
     pub(crate) async fn readable_idle(&self, deadline: Instant) -> Result<(), Lost> {
-        poll_fn(|cx| {
-            let limit = self.worker.idle_limit();
-            let deadline = limit.map_or(deadline, |limit| limit.min(deadline));
+        let readable = poll_fn(|cx| {
             if self.socket.poll_readable(cx).is_ready() {
                 return Poll::Ready(Ok(()));
             }
-            self.worker.note_idle(self.serial, cx.waker());
-            ready!(self.poll_deadline(cx, deadline));
+            self.patience.wait(cx.waker());
+            ready!(self.poll_deadline(cx, self.idle_deadline(deadline)));
             Poll::Ready(Err(Lost::Late))
         })
-        .await
+        .await;
+        self.patience.stop();
+        readable
+    }
+
+    /// Until when this connection may wait for a request, whatever `keepalive_timeout` says.
+    fn idle_deadline(&self, deadline: Instant) -> Instant {
+        if self.patience.is_ended() {
+            return Instant::now();
+        }
+        self.worker.idle_limit().map_or(deadline, |limit| limit.min(deadline))
     }
 
     /// Resolves when the client has closed its side of the connection, or it broke.
@@ -264,7 +275,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.worker.count_open(self.serial, false);
+        self.worker.closed(self.serial);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use config::value::LingeringClose;
 use wire::http1::{Bad, Limits};
 
 use super::{Client, Lost};
@@ -27,7 +28,7 @@ pub async fn live(client: Rc<Client>) {
         let Some(mut exchange) = await_request(&client, kept.take()).await else { return };
         match serve(&client, &mut exchange).await {
             Next::Request => {
-                if client.requests.get() == 1 {
+                if client.requests.get() == 1 && exchange.settings().connection.tcp_nodelay {
                     // As nginx: from the second request on, answers shall not wait for each other.
                     client.socket().stream().set_nodelay();
                 }
@@ -93,7 +94,12 @@ async fn serve(client: &Rc<Client>, exchange: &mut Exchange) -> Next {
         return Next::Request;
     }
     let unread = refused || !exchange.body.is_over() || client.has_unread();
-    if unread && exchange.sent.complete { Next::Linger } else { Next::Close }
+    let lingers = match exchange.settings().connection.lingering_close {
+        LingeringClose::Off => false,
+        LingeringClose::On => unread,
+        LingeringClose::Always => true,
+    };
+    if lingers && exchange.sent.complete { Next::Linger } else { Next::Close }
 }
 
 /// Reads away a body that nobody wanted. False when its end did not come.
@@ -101,8 +107,9 @@ async fn drain(exchange: &mut Exchange) -> bool {
     if exchange.body.is_withheld() {
         return false;
     }
-    let limit = Instant::now() + exchange.settings().connection.lingering_time;
-    Box::pin(exchange.body.discard(limit)).await
+    let connection = exchange.settings().connection.clone();
+    let limit = Instant::now() + connection.lingering_time;
+    Box::pin(exchange.body.discard(limit, connection.lingering_timeout)).await
 }
 
 /// A head that did not come to its end is logged and not answered, as in nginx.
@@ -183,3 +190,19 @@ pub struct HeadRules {
 
 /// How long a connection keeps the memory of its last request.
 const BUSY: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, F: Future>(_: impl Fn(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_connection_that_waits_costs_little_memory() {
+        // What a task of its own, its socket and its timer add is tokio's.
+        let task = size_of_future(live);
+        assert!(task + size_of::<Client>() <= 1536, "{task} + {}", size_of::<Client>());
+    }
+}

@@ -57,7 +57,9 @@ enum Content {
 
 impl Default for Files {
     fn default() -> Files {
-        let cache = |most| RefCell::new(LruCache::with_hasher(most, foldhash::fast::RandomState::default()));
+        let cache = |most| {
+            RefCell::new(LruCache::with_hasher(most, foldhash::fast::RandomState::default()))
+        };
         Files { small: cache(MOST_SMALL), large: cache(MOST_LARGE) }
     }
 }
@@ -73,13 +75,13 @@ impl Files {
             return Ok(Found::Other);
         }
         let cache = if meta.size <= SMALL { &self.small } else { &self.large };
-        if let Some(known) = cache.borrow_mut().get(name) {
-            if known.is(&meta) {
-                if meta.size > SMALL {
-                    known.used.set(Instant::now());
-                }
-                return Ok(Found::File(known.clone()));
+        if let Some(known) = cache.borrow_mut().get(name)
+            && known.is(&meta)
+        {
+            if meta.size > SMALL {
+                known.used.set(Instant::now());
             }
+            return Ok(Found::File(known.clone()));
         }
         let entry = Rc::new(Entry::open(name)?);
         if !entry.meta.is_file() {

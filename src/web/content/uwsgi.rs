@@ -1,6 +1,7 @@
 //! Passes a request to an app or another uwsgi server, and makes its answer ours.
 //!
-//! What is sent is in [`packet`]; how the other side is asked, whichever door leads to it, is [`crate::upstream`]'s.
+//! What is sent is in [`packet`]; how the other side is asked, whichever door leads to it, is
+//! [`crate::upstream`]'s.
 
 mod packet;
 
@@ -27,7 +28,8 @@ pub async fn pass(exchange: &mut Exchange) -> Result<Reply, Exit> {
     let settings = Arc::clone(&exchange.settings().uwsgi);
     let group = group(exchange, &settings)?;
     let policy = policy(&settings);
-    // A body in chunks has no length that the app could be told: it is always read first (nginx-semantics 15.3).
+    // A body in chunks has no length that the app could be told: it is always read first
+    // (nginx-semantics 15.3).
     let streamed = !settings.uwsgi_request_buffering
         && settings.uwsgi_pass_request_body
         && exchange.body.kept().is_none()
@@ -179,7 +181,8 @@ fn of_head(head: &mut Head, settings: &Uwsgi) -> Reply {
         }
         let own = match place(&name) {
             Place::Ours => continue,
-            // What the app says of a place on this host is passed on as it is; nginx leaves it alone too.
+            // What the app says of a place on this host is passed on as it is; nginx leaves it
+            // alone too.
             Place::Location if value.starts_with(b"/") => None,
             Place::Location => Some(&mut reply.location),
             Place::ContentType => Some(&mut reply.content_type),
@@ -241,7 +244,8 @@ fn find<'a>(head: &'a Head, name: &[u8]) -> Option<&'a Bytes> {
     head.fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-/// `X-Accel-Redirect`: a named location, or a uri with its arguments. The app escapes it as it would in a link.
+/// `X-Accel-Redirect`: a named location, or a uri with its arguments. The app escapes it as it
+/// would in a link.
 fn redirect(target: &[u8]) -> Exit {
     if target.starts_with(b"@") {
         let to = To::Named(target.to_vec());
@@ -264,7 +268,8 @@ fn carried(head: &Head) -> Vec<(Bytes, Bytes)> {
     head.fields.iter().filter(|(name, _)| stays(name)).cloned().collect()
 }
 
-/// Puts the fields of an app that sent the request on by `X-Accel-Redirect` into the answer of where it went.
+/// Puts the fields of an app that sent the request on by `X-Accel-Redirect` into the answer of
+/// where it went.
 pub fn carry(exchange: &mut Exchange, reply: &mut Reply) {
     for (name, value) in std::mem::take(&mut exchange.upstream.carried) {
         if name.eq_ignore_ascii_case(b"content-type") {

@@ -1,6 +1,7 @@
 //! The time as logs write it, made once per second.
 //!
-//! Local time as the system has it (jiff reads the zone once); between two seconds every line copies the same bytes.
+//! Local time as the system has it (jiff reads the zone once); between two seconds every line
+//! copies the same bytes.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,6 +1,7 @@
 //! The error log: nginx's line shape, and the request's id at its end.
 //!
-//! `2026/11/22 13:00:05 [error] 41#41: *7 message, client: A, server: S, request: "R", upstream: "U", host: "H", id: I`
+//! `2026/11/22 13:00:05 [error] 41#41: *7 message, client: A, server: S, request: "R",
+//! upstream: "U", host: "H", id: I`
 
 use std::io::Write as _;
 
@@ -48,7 +49,8 @@ fn to_all(worker: &Worker, logs: &[ErrorLog], level: Level, write: impl Fn(&mut 
             write(to);
             to.push(b'\n');
         });
-        // Errors are rare, and wanted even if this process dies at once: what the log takes now it gets now.
+        // Errors are rare, and wanted even if this process dies at once: what the log takes now it
+        // gets now.
         let _ = sink.flush();
     }
 }
@@ -106,5 +108,6 @@ fn plain(to: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// What a client may write into a line: a request line has room for thousands of bytes, a log should not.
+/// What a client may write into a line: a request line has room for thousands of bytes, a log
+/// should not.
 const LONGEST: usize = 1000;

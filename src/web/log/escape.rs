@@ -1,4 +1,5 @@
-//! How bytes of a request become bytes of a log line: `escape=default | json | none` of `log_format`.
+//! How bytes of a request become bytes of a log line: `escape=default | json | none` of
+//! `log_format`.
 
 /// How the values of variables are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,7 +52,8 @@ fn needs_hex(byte: u8) -> bool {
     !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\'
 }
 
-/// The inside of a JSON string. Bytes from 0x80 stay: they are part of UTF-8, or the reader's to judge.
+/// The inside of a JSON string. Bytes from 0x80 stay: they are part of UTF-8, or the reader's to
+/// judge.
 fn json(to: &mut Vec<u8>, value: &[u8]) {
     for byte in value {
         match byte {

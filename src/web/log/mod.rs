@@ -1,7 +1,8 @@
 //! The access log and the error log.
 //!
-//! The master opens all log files and passes their descriptors, again when they were rotated. A request's line is formatted
-//! into the log's own buffer without an allocation; [`sink`] writes it, and never makes anybody wait.
+//! The master opens all log files and passes their descriptors, again when they were rotated. A
+//! request's line is formatted into the log's own buffer without an allocation; [`sink`] writes it,
+//! and never makes anybody wait.
 
 pub mod clock;
 mod error;
@@ -47,10 +48,13 @@ impl Logs {
         let named = paths.iter().zip(&all);
         let by_path =
             named.map(|(path, sink)| (path.as_os_str().as_bytes().to_vec(), Rc::clone(sink)));
+        let by_path: HashMap<_, _, _> = by_path.collect();
+        // The master passes its standard error by this name: in the background ours is /dev/null.
+        let stderr = by_path.get(&b"stderr"[..]).cloned();
         Logs {
-            by_path: by_path.collect(),
+            by_path,
             all,
-            stderr: Rc::new(standard_error()),
+            stderr: stderr.unwrap_or_else(|| Rc::new(standard_error())),
             clock: RefCell::default(),
             scratch: RefCell::default(),
         }
@@ -64,7 +68,8 @@ impl Logs {
         }
     }
 
-    /// Writes what waits, before the process ends. What a slow reader has not taken by then is lost.
+    /// Writes what waits, before the process ends. What a slow reader has not taken by then is
+    /// lost.
     pub async fn flush(&self) {
         for sink in self.all.iter().chain([&self.stderr]) {
             for _ in 0..PATIENCE {

@@ -1,7 +1,9 @@
-//! One log file, as this process writes it: lines are kept together and written in blocks; nobody ever waits for a log.
+//! One log file, as this process writes it: lines are kept together and written in blocks; nobody
+//! ever waits for a log.
 //!
-//! A regular file takes everything at once. A pipe, a socket or a terminal may take nothing for a while: past [`MOST`] bytes
-//! unwritten, lines are dropped and counted. The flags of what was inherited are never changed, since others share them.
+//! A regular file takes everything at once. A pipe, a socket or a terminal may take nothing for a
+//! while: past [`MOST`] bytes unwritten, lines are dropped and counted. The flags of what was
+//! inherited are never changed, since others share them.
 
 use std::cell::{Cell, RefCell};
 use std::fs::{File, OpenOptions};
@@ -32,7 +34,8 @@ enum Target {
     File(File),
     /// Opened anew for this process, so that it does not block.
     Pipe(File),
-    /// It could not be opened anew: asked before each write, and written a page at a time, which then does not block.
+    /// It could not be opened anew: asked before each write, and written a page at a time, which
+    /// then does not block.
     Shared(File),
     /// A socket.
     Socket(OwnedFd),
@@ -45,7 +48,8 @@ enum Target {
 pub struct Pace {
     /// So many bytes are written at once (`buffer=`).
     pub block: usize,
-    /// Lines are written when they are so old (`flush=`); never only for their age when there is a block and no time.
+    /// Lines are written when they are so old (`flush=`); never only for their age when there is a
+    /// block and no time.
     pub age: Option<Duration>,
 }
 
@@ -71,7 +75,8 @@ impl Sink {
         }
     }
 
-    /// Adds a line, which is written soon: when the loop has nothing better to do, in blocks when there is much to do.
+    /// Adds a line, which is written soon: when the loop has nothing better to do, in blocks when
+    /// there is much to do.
     pub fn line(self: &Rc<Self>, pace: Option<Pace>, write: impl FnOnce(&mut Vec<u8>)) {
         let mut pending = self.pending.borrow_mut();
         if pending.len() >= MOST {
@@ -111,7 +116,8 @@ impl Sink {
         result
     }
 
-    /// Another descriptor for the same log (it was rotated). What is unwritten goes to the old one if it takes it.
+    /// Another descriptor for the same log (it was rotated). What is unwritten goes to the old one
+    /// if it takes it.
     pub fn reopen(&self, fd: OwnedFd) {
         // Whatever the old one refuses the new one gets.
         let _ = self.flush();
@@ -149,8 +155,8 @@ impl Sink {
     }
 }
 
-/// Writes lines for as long as the process lives. When there was something to write a moment ago, it waits that moment, so
-/// that many lines go in one block.
+/// Writes lines for as long as the process lives. When there was something to write a moment ago,
+/// it waits that moment, so that many lines go in one block.
 async fn run(sink: Rc<Sink>) {
     let mut last: Option<Instant> = None;
     loop {

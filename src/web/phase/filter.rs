@@ -9,6 +9,7 @@ use wire::conditional::{self, Comparison, Conditions, Verdict};
 use wire::http1::{Known, Version, field};
 use wire::range::{self, Ranges};
 
+use crate::content::uwsgi;
 use crate::exchange::{Exchange, Request};
 use crate::page;
 use crate::redirect;
@@ -152,6 +153,9 @@ pub fn apply(exchange: &mut Exchange, reply: &mut Reply) {
         reply.reason = None;
     }
     reply.status = page::shown(reply.status);
+    if !reply.foreign {
+        uwsgi::carry(exchange, reply);
+    }
     redirect::complete(exchange, reply);
     add_headers(exchange, reply);
 }

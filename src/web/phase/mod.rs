@@ -29,11 +29,14 @@ pub enum Entry {
 /// Answers one request. Whatever happens, one reply is sent and one line is logged, after its last byte. A request that could
 /// not be read begins with the reason for that.
 pub async fn serve(exchange: &mut Exchange, unreadable: Option<Refusal>) {
-    let mut reply = decide(exchange, unreadable).await;
-    filter::apply(exchange, &mut reply);
-    let mut out = std::mem::take(&mut exchange.out);
-    send::send(exchange, reply, &mut out).await;
-    exchange.out = out;
+    let begun = {
+        let mut reply = decide(exchange, unreadable).await;
+        filter::apply(exchange, &mut reply);
+        send::begin(exchange, reply)
+    };
+    if let Some(rest) = begun {
+        send::send(exchange, rest).await;
+    }
     log::access(exchange);
 }
 

@@ -1,7 +1,7 @@
 //! The rewrite program of a server and of a location, in the order of the file. So far it knows `return`.
 
-use config::{Program, Step};
 use config::value::{Return, Text};
+use config::{Program, Step};
 
 use crate::content::files::content_type;
 use crate::exchange::Exchange;
@@ -37,9 +37,13 @@ fn answer(exchange: &Exchange, answer: &Return) -> Exit {
     match answer {
         Return::Close => Reply::new(444).into(),
         Return::Status(status) if *status >= 400 => Refusal::Asked(*status).into(),
-        Return::Status(status) if page::is_redirect(*status) => page::redirect(exchange, *status).into(),
+        Return::Status(status) if page::is_redirect(*status) => {
+            page::redirect(exchange, *status).into()
+        }
         Return::Status(status) => text(exchange, *status, &[]).into(),
-        Return::Text { status, text } => self::text(exchange, *status, &value(exchange, text)).into(),
+        Return::Text { status, text } => {
+            self::text(exchange, *status, &value(exchange, text)).into()
+        }
         Return::Redirect { status, to } => {
             let mut reply = page::redirect(exchange, *status);
             reply.location = Some(value(exchange, to).into());

@@ -24,7 +24,8 @@ pub fn enter(exchange: &mut Exchange) -> Result<(), Refusal> {
     };
     // nginx: the default server's, since the path is read before the host.
     let merge = exchange.client.default_server().settings.request_head.merge_slashes;
-    let args = wire::path::normalise(path, merge, &mut exchange.uri).map_err(|_| Refusal::BadPath)?;
+    let args =
+        wire::path::normalise(path, merge, &mut exchange.uri).map_err(|_| Refusal::BadPath)?;
     exchange.args.clear();
     exchange.args.extend_from_slice(args);
     Ok(())

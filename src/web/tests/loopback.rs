@@ -31,7 +31,8 @@ fn a_file_is_served_with_nginx_s_fields_in_nginx_s_order() {
 
 #[test]
 fn statuses_of_the_static_handler_are_nginx_s() {
-    let site = Site::with("location / { root ROOT; }").file("d/index.html", b"index").file("a", b"a");
+    let site =
+        Site::with("location / { root ROOT; }").file("d/index.html", b"index").file("a", b"a");
     std::fs::create_dir(site.root().join("empty")).unwrap();
     for (request, status) in [
         ("GET /d/", 200),
@@ -48,7 +49,8 @@ fn statuses_of_the_static_handler_are_nginx_s() {
         ("GET /%2e%2e/a", 400),
         ("GET /%00", 400),
     ] {
-        let answer = site.ask(&format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+        let answer =
+            site.ask(&format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
         assert_eq!(answer.status, status, "{request}");
     }
     let answer = site.ask("GET /d?x=y HTTP/1.1\r\nHost: name:1\r\n\r\n");
@@ -76,11 +78,8 @@ fn a_large_file_arrives_whole_and_in_parts() {
         [head.as_bytes(), bytes].concat()
     };
     let end = format!("\r\n--{boundary}--\r\n");
-    let wanted = [
-        part("0-1", &bytes[..2]),
-        part("2999998-2999999", &bytes[2_999_998..]),
-        end.into_bytes(),
-    ];
+    let wanted =
+        [part("0-1", &bytes[..2]), part("2999998-2999999", &bytes[2_999_998..]), end.into_bytes()];
     assert_eq!(answer.body, wanted.concat());
 }
 
@@ -141,7 +140,10 @@ fn heads_that_cannot_be_read_are_refused_and_the_connection_ends() {
         assert_eq!(answer.status, status, "{head:.40}");
         assert_eq!(answer.field("Connection"), Some("close"));
     }
-    assert_eq!(site.talk(b"GET /missing\r\n", 100).windows(6).filter(|w| w == b"<html>").count(), 1);
+    assert_eq!(
+        site.talk(b"GET /missing\r\n", 100).windows(6).filter(|w| w == b"<html>").count(),
+        1
+    );
 }
 
 #[test]
@@ -169,7 +171,11 @@ fn return_error_page_and_try_files_lead_where_nginx_leads() {
         ("/code", 418, ""),
     ] {
         let answer = site.ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
-        assert_eq!((answer.status, &*String::from_utf8_lossy(&answer.body)), (status, body), "{path}");
+        assert_eq!(
+            (answer.status, &*String::from_utf8_lossy(&answer.body)),
+            (status, body),
+            "{path}"
+        );
     }
     let answer = site.ask("GET /go HTTP/1.1\r\nHost: x\r\n\r\n");
     let wanted = format!("http://x:{}/there", site.port());
@@ -191,9 +197,8 @@ fn an_alias_that_lacks_its_slash_leads_nowhere_above_it() {
 
 #[test]
 fn servers_are_chosen_by_host() {
-    let site = Site::with("server_name a.example; return 200 a;").server(
-        "server_name *.example; return 200 $host;",
-    );
+    let site = Site::with("server_name a.example; return 200 a;")
+        .server("server_name *.example; return 200 $host;");
     for (host, body) in [("a.example", "a"), ("B.example.", "b.example"), ("other", "a")] {
         let answer = site.ask(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         assert_eq!(String::from_utf8_lossy(&answer.body), body, "{host}");

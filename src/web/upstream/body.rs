@@ -1,5 +1,5 @@
-//! The body of an app's answer, as the client's connection takes it: whole, as it comes, or through a spool that a task of its
-//! own fills as fast as the app sends.
+//! The body of an app's answer, as the client's connection takes it: whole, as it comes, or through
+//! a spool that a task of its own fills as fast as the app sends.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -67,7 +67,8 @@ impl Body {
         Body { source: Source::Direct { reader: Box::new(reader), size }, length }
     }
 
-    /// A body that is read as fast as it comes. What is there already is taken at once: for most answers that is all.
+    /// A body that is read as fast as it comes. What is there already is taken at once: for most
+    /// answers that is all.
     pub async fn buffered(mut reader: Reader, length: Option<u64>, how: &Buffering) -> Body {
         let spool = Spool::new(how.limits);
         let mut first: Option<Bytes> = None;
@@ -131,8 +132,8 @@ impl Body {
         }
     }
 
-    /// The next piece; `None` at the end. An error means that the body is cut: what was sent must not look whole. The cause
-    /// is in the request's record.
+    /// The next piece; `None` at the end. An error means that the body is cut: what was sent must
+    /// not look whole. The cause is in the request's record.
     pub async fn next(&mut self) -> io::Result<Option<Chunk>> {
         let next = match &mut self.source {
             Source::Whole(bytes) => {
@@ -215,8 +216,8 @@ async fn wait_for_room(reader: &mut Reader, spool: &Spool) {
     reader.resume();
 }
 
-/// Puts bytes into the temporary file. Where that fails (no space, no directory) they stay in memory and the app has to wait
-/// for the client from then on.
+/// Puts bytes into the temporary file. Where that fails (no space, no directory) they stay in
+/// memory and the app has to wait for the client from then on.
 async fn keep(spool: &Rc<Spool>, bytes: Bytes, place: &Path) {
     let length = bytes.len() as u64;
     let Some(file) = file_of(spool, place) else {

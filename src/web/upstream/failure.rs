@@ -1,4 +1,5 @@
-//! Why an app gave no answer: the cause, the evidence, and the directive or command that changes it.
+//! Why an app gave no answer: the cause, the evidence, and the directive or command that changes
+//! it.
 
 use std::fmt::Write as _;
 use std::io;

@@ -1,8 +1,9 @@
 //! The line before the door of a Unix socket.
 //!
-//! A Unix socket with a full backlog refuses a connection at once (EAGAIN), where TCP would try again. nginx answers 502; here
-//! requests wait in order, the first one tries until there is room, and one deadline bounds the wait. Requests that end are a
-//! hint that there is room; other web workers' requests are not seen, so the first in line also looks again by itself.
+//! A Unix socket with a full backlog refuses a connection at once (EAGAIN), where TCP would try
+//! again. nginx answers 502; here requests wait in order, the first one tries until there is room,
+//! and one deadline bounds the wait. Requests that end are a hint that there is room; other web
+//! workers' requests are not seen, so the first in line also looks again by itself.
 
 use std::cell::Cell;
 use std::io;

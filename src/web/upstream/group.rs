@@ -64,7 +64,8 @@ impl Upstreams {
         for (name, _) in apps {
             let app = App {
                 name: name[..].into(),
-                // The master tells at once when it is otherwise; meanwhile requests wait in the app's own queue.
+                // The master tells at once when it is otherwise; meanwhile requests wait in the
+                // app's own queue.
                 state: RefCell::new((AppState::Starting, Instant::now())),
             };
             known.insert(Box::from(&name[..]), Rc::new(app));
@@ -93,7 +94,8 @@ impl Upstreams {
         self.groups.iter().find(|group| group.name.eq_ignore_ascii_case(name)).cloned()
     }
 
-    /// The server at an address that a request made up. Only so many are remembered: their number is not ours to choose.
+    /// The server at an address that a request made up. Only so many are remembered: their number
+    /// is not ours to choose.
     pub fn at(&self, address: Address) -> Rc<Group> {
         let mut literal = self.literal.borrow_mut();
         if let Some(group) = literal.get(&address) {

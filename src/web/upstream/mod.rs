@@ -1,7 +1,8 @@
 //! What stands behind the web worker: groups of servers, and the one way to ask them, [`exchange`].
 //!
-//! Whichever door leads into an app, a caller sees the same: a request goes in, a head and a body come out, or a [`Failure`]
-//! that says why not. The door today is [`plain`]; another one is a module beside it and a branch in `knock`.
+//! Whichever door leads into an app, a caller sees the same: a request goes in, a head and a body
+//! come out, or a [`Failure`] that says why not. The door today is [`plain`]; another one is a
+//! module beside it and a branch in `knock`.
 
 mod body;
 mod failure;
@@ -55,7 +56,8 @@ pub struct Request<'a> {
 pub enum Outgoing<'a> {
     /// It is with us.
     Whole(Whole),
-    /// It comes while it is sent (`uwsgi_request_buffering off`). It is told when all of it is with us.
+    /// It comes while it is sent (`uwsgi_request_buffering off`). It is told when all of it is with
+    /// us.
     Streamed(&'a mut RequestBody, Rc<Notify>),
 }
 
@@ -185,7 +187,8 @@ pub async fn exchange(
     }
 }
 
-/// One try, by the door that leads to the server. The lane for apps of ours will be another branch here.
+/// One try, by the door that leads to the server. The lane for apps of ours will be another branch
+/// here.
 async fn knock(
     group: &Rc<Group>,
     index: usize,
@@ -210,8 +213,9 @@ async fn knock(
 }
 
 impl Request<'_> {
-    /// Whether the next server is asked after this failure. What was sent of a request that changes something is not sent
-    /// again (nginx-semantics 16.2), nor can a body be that came from the client while it was sent.
+    /// Whether the next server is asked after this failure. What was sent of a request that changes
+    /// something is not sent again (nginx-semantics 16.2), nor can a body be that came from the
+    /// client while it was sent.
     fn asks_on(&self, kind: Kind, sent: bool) -> bool {
         let next = &self.policy.next;
         let wanted = match kind {

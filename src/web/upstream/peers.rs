@@ -1,6 +1,8 @@
-//! Which server of a group is tried next: smooth weighted round robin, as nginx does it (nginx-semantics 16.1).
+//! Which server of a group is tried next: smooth weighted round robin, as nginx does it
+//! (nginx-semantics 16.1).
 //!
-//! Pure: the caller tells the time and what became of a try. Each web worker has a state of its own.
+//! Pure: the caller tells the time and what became of a try. Each web worker has a state of its
+//! own.
 
 use std::time::{Duration, Instant};
 

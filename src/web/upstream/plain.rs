@@ -1,4 +1,5 @@
-//! The plain door: a connection for each request, the uwsgi protocol, to an app of ours or to any uwsgi server.
+//! The plain door: a connection for each request, the uwsgi protocol, to an app of ours or to any
+//! uwsgi server.
 
 use std::future::poll_fn;
 use std::io;
@@ -40,7 +41,8 @@ async fn connect_inet(address: SocketAddr, limit: Duration) -> Result<std::net::
     let failed = |error: io::Error| Cause::System(Doing::Connecting, error);
     match tokio::time::timeout(limit, connecting).await {
         Ok(Ok(stream)) => {
-            // Packet and body go in as few writes as they can: nothing is gained by waiting for more.
+            // Packet and body go in as few writes as they can: nothing is gained by waiting for
+            // more.
             let _ = stream.set_nodelay(true);
             stream.into_std().map_err(failed)
         }
@@ -90,8 +92,9 @@ async fn ask_whole(
     Ok(Answer { head, incoming: Incoming::Fresh(reader) })
 }
 
-/// The body comes from the client while the app takes it. An app that answers earlier is read into the spool until the client
-/// has sent everything or the app takes no more; the answer goes out then.
+/// The body comes from the client while the app takes it. An app that answers earlier is read into
+/// the spool until the client has sent everything or the app takes no more; the answer goes out
+/// then.
 async fn ask_streamed(
     mut reader: Reader,
     sending: Sending<'_>,

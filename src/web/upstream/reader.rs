@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -31,6 +31,8 @@ pub struct Reader {
     left: Left,
     /// Whether a reset is the end of the body.
     forgiving: bool,
+    /// An error that came behind bytes.
+    told: Option<io::Error>,
     seat: Seat,
 }
 
@@ -57,18 +59,21 @@ impl Reader {
             rest: Bytes::new(),
             left: Left::UntilEnd,
             forgiving: false,
+            told: None,
             seat,
         }
     }
 
-    /// Takes a reset for an end. A server that closes a Unix socket without having read the whole body of the request resets
-    /// it, after an answer that may be whole. Our own workers read everything before they end an answer properly: from them
-    /// a reset says that the answer is cut.
+    /// Takes a reset for an end. A server that closes a Unix socket without having read the whole
+    /// body of the request resets it, after an answer that may be whole. Our own workers read
+    /// everything before they end an answer properly: from them a reset says that the answer is
+    /// cut.
     pub fn forgive(&mut self) {
         self.forgiving = !self.seat.is_ours();
     }
 
-    /// Reads the head, which must fit into `size` bytes, while `sending` goes on. What is left of `sending` stays there.
+    /// Reads the head, which must fit into `size` bytes, while `sending` goes on. What is left of
+    /// `sending` stays there.
     pub async fn head(
         &mut self,
         size: usize,
@@ -151,7 +156,8 @@ impl Reader {
         }
     }
 
-    /// The next piece of the body, at most `room` bytes; `None` at its end. An error says why it is cut.
+    /// The next piece of the body, at most `room` bytes; `None` at its end. An error says why it is
+    /// cut.
     pub async fn next(&mut self, room: usize) -> Result<Option<Bytes>, String> {
         poll_fn(|cx| self.poll_next(cx, room)).await
     }
@@ -213,27 +219,44 @@ impl Reader {
         let mut buffer = BytesMut::zeroed(room);
         let mut filled = 0;
         while filled < room {
-            match self.socket.poll_read(cx, &mut buffer[filled..]) {
+            match self.poll_some(cx, &mut buffer[filled..]) {
                 Poll::Ready(Ok(0)) => break,
                 Poll::Ready(Ok(count)) => filled += count,
-                Poll::Ready(Err(error)) if self.forgiving && is_reset(&error) => break,
-                Poll::Ready(Err(_)) | Poll::Pending if filled > 0 => break,
-                Poll::Ready(Err(error)) => {
-                    return Poll::Ready(Err(self.broken(&error)));
+                Poll::Ready(Err(error)) if filled > 0 => {
+                    // The kernel tells it once, and an end of file afterwards.
+                    self.told = Some(error);
+                    break;
                 }
-                Poll::Pending if self.sending.is_some() => return Poll::Pending,
-                Poll::Pending => {
-                    let deadline = self.attempt.moved() + self.limit;
-                    return self
-                        .timer
-                        .poll(cx, deadline)
-                        .map(|()| Err(late(Doing::ReadingBody, self.limit)));
-                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.broken(&error))),
+                Poll::Pending if filled > 0 => break,
+                Poll::Pending => return self.poll_late(cx).map(Err),
             }
         }
         self.attempt.received(filled);
         buffer.truncate(filled);
         Poll::Ready(Ok(buffer.freeze()))
+    }
+
+    /// One read; 0 at the end.
+    fn poll_some(&mut self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
+        let read = match self.told.take() {
+            Some(error) => Err(error),
+            None => ready!(self.socket.poll_read(cx, to)),
+        };
+        Poll::Ready(match read {
+            Err(error) if self.forgiving && is_reset(&error) => Ok(0),
+            other => other,
+        })
+    }
+
+    /// Ready when the app has said nothing for too long. While something is sent, that has its own
+    /// limit.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<String> {
+        if self.sending.is_some() {
+            return Poll::Pending;
+        }
+        let late_at = self.attempt.moved() + self.limit;
+        self.timer.poll(cx, late_at).map(|()| late(Doing::ReadingBody, self.limit))
     }
 
     fn broken(&self, error: &io::Error) -> String {
@@ -337,7 +360,8 @@ impl Places {
         let size = buffer.len();
         let place = |part: &[u8]| {
             let at = part.as_ptr().addr().wrapping_sub(start);
-            // A part that is a constant (a reason that the app did not write) is none of the buffer's.
+            // A part that is a constant (a reason that the app did not write) is none of the
+            // buffer's.
             if at <= size && at + part.len() <= size { at..at + part.len() } else { 0..0 }
         };
         let fields = head.fields.iter().map(|(name, value)| (place(name), place(value)));

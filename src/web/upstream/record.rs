@@ -69,7 +69,8 @@ impl Record {
         self.tries.last().map(|(_, last)| &**last)
     }
 
-    /// Writes one value of each try, as nginx does: `, ` between tries, ` : ` between groups. Whether there was any.
+    /// Writes one value of each try, as nginx does: `, ` between tries, ` : ` between groups.
+    /// Whether there was any.
     pub fn list(&self, to: &mut Vec<u8>, mut value: impl FnMut(&mut Vec<u8>, &Try)) -> bool {
         for (index, (first, each)) in self.tries.iter().enumerate() {
             if index > 0 {

@@ -40,7 +40,8 @@ pub struct Way {
 }
 
 impl Way {
-    /// Sends packet and body. What does not go at once is left to the future; `None` when nothing is left.
+    /// Sends packet and body. What does not go at once is left to the future; `None` when nothing
+    /// is left.
     pub fn send_whole(&self, packet: Bytes, body: Whole) -> Option<Sending<'static>> {
         let head_and_body = match &body {
             Whole::Memory(bytes) => [IoSlice::new(&packet), IoSlice::new(bytes)],
@@ -61,7 +62,8 @@ impl Way {
         Some(Box::pin(async move { way.finish(packet, body, sent).await }))
     }
 
-    /// Sends packet and body, the body as it comes from the client. `sent` is told when nothing more will come from there.
+    /// Sends packet and body, the body as it comes from the client. `sent` is told when nothing
+    /// more will come from there.
     pub fn send_streamed<'a>(
         &self,
         packet: Bytes,
@@ -109,7 +111,8 @@ impl Way {
             let sent = self
                 .socket
                 .attempt(|stream| sys::file::sendfile(stream, file, offset, window))
-                // A temporary file that is shorter than what was written to it: nothing can be sent in its place.
+                // A temporary file that is shorter than what was written to it: nothing can be sent
+                // in its place.
                 .and_then(|count| {
                     if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(count) }
                 });

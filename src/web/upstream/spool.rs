@@ -1,7 +1,8 @@
 //! What an app has sent and its client has not taken yet: memory first, then a temporary file.
 //!
-//! It stands between the pump, which reads as fast as the app sends, and the client, which may be slow: that way a slow client
-//! never holds an app worker (`uwsgi_buffering on`). Order is kept because memory takes nothing while the file holds something.
+//! It stands between the pump, which reads as fast as the app sends, and the client, which may be
+//! slow: that way a slow client never holds an app worker (`uwsgi_buffering on`). Order is kept
+//! because memory takes nothing while the file holds something.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -89,7 +90,8 @@ struct State {
     written: u64,
     taken: u64,
     writing: bool,
-    /// Bytes of the last piece of memory that was given out: they count until the next one is asked for.
+    /// Bytes of the last piece of memory that was given out: they count until the next one is asked
+    /// for.
     given: usize,
     end: Option<End>,
     left: bool,
@@ -129,7 +131,8 @@ impl Spool {
         }
     }
 
-    /// A write into the file begins, at the place that is answered. The place stays until [`Spool::wrote`].
+    /// A write into the file begins, at the place that is answered. The place stays until
+    /// [`Spool::wrote`].
     pub fn write_begins(&self) -> u64 {
         let mut state = self.state.borrow_mut();
         state.writing = true;
@@ -230,9 +233,10 @@ impl Spool {
 }
 
 impl State {
-    /// The last piece is with the client: its memory is free. A file that was sent to its end and is nearly used up is left
-    /// to the kernel, and the next bytes go into a new one. No place in a file is written twice: what sendfile has sent may
-    /// still stand in the socket's queue as these very pages, and the client would read what was written over it.
+    /// The last piece is with the client: its memory is free. A file that was sent to its end and
+    /// is nearly used up is left to the kernel, and the next bytes go into a new one. No place in a
+    /// file is written twice: what sendfile has sent may still stand in the socket's queue as these
+    /// very pages, and the client would read what was written over it.
     fn settle(&mut self, limit: u64) {
         self.held -= std::mem::take(&mut self.given).min(self.held);
         let used_up = self.written > 0 && self.written >= limit.min(RENEW);

@@ -248,7 +248,8 @@ fn a_reset_of_an_app_of_ours_is_a_cut_answer() {
     let fake = Fake::serving(1, |mut stream| {
         let mut head = [0; 4];
         stream.read_exact(&mut head).unwrap();
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nhalf").unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        stream.write_all(&pattern(6000)).unwrap();
     });
     let upstream = config::Upstream {
         index: 0,

@@ -1,4 +1,5 @@
-//! One timer for the waits of one try: it is made when something first has to wait, and moved instead of made anew.
+//! One timer for the waits of one try: it is made when something first has to wait, and moved
+//! instead of made anew.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

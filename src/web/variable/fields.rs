@@ -1,4 +1,5 @@
-//! Values that are found in fields and arguments: `$http_…`, `$sent_http_…`, `$cookie_…`, `$arg_…`, `$remote_user`.
+//! Values that are found in fields and arguments: `$http_…`, `$sent_http_…`, `$cookie_…`, `$arg_…`,
+//! `$remote_user`.
 
 use wire::http1::Known;
 

@@ -65,10 +65,13 @@ impl Known {
     pub fn is_unique(self) -> bool {
         use Known::*;
         match self {
-            Host | ContentLength | TransferEncoding | Expect | IfMatch | IfNoneMatch
-            | IfModifiedSince | IfUnmodifiedSince | IfRange | Authorization
-            | ProxyAuthorization | ContentRange => true,
-            Connection | Range | ContentType | UserAgent | Referer | AcceptEncoding => false,
+            Host | ContentLength | TransferEncoding | Expect | IfModifiedSince
+            | IfUnmodifiedSince | IfRange | Authorization | ProxyAuthorization | ContentRange => {
+                true
+            }
+            // The first two are lists (RFC 9110, 13.1), which nginx does not take in several lines.
+            IfMatch | IfNoneMatch | Connection | Range | ContentType | UserAgent | Referer
+            | AcceptEncoding => false,
         }
     }
 }

@@ -310,12 +310,12 @@ impl Head {
         let method = self.method.of(bytes);
         self.form = target::form(method, target)?;
         let Some(space) = space else {
-            self.version = Version::Http09;
             // With a bare LF it is more likely the half of something else.
-            return match (method, self.ending) {
-                (b"GET", Some(Ending::CrLf)) => Ok(true),
-                _ => Err(Bad::Malformed("client sent invalid request line")),
-            };
+            if method != b"GET" || self.ending != Some(Ending::CrLf) {
+                return Err(Bad::Malformed("client sent invalid request line"));
+            }
+            self.version = Version::Http09;
+            return Ok(true);
         };
         self.version = version(&rest[space + 1..])?;
         Ok(false)

@@ -1,6 +1,8 @@
-//! The request packet: `modifier1, size (16 bit, little-endian), modifier2`, then pairs of length-prefixed names and values.
+//! The request packet: `modifier1, size (16 bit, little-endian), modifier2`, then pairs of
+//! length-prefixed names and values.
 //!
-//! Reading is strict where uWSGI is not: a name or value that runs past the end of its block is an error, never read further.
+//! Reading is strict where uWSGI is not: a name or value that runs past the end of its block is an
+//! error, never read further.
 
 use std::fmt;
 
@@ -10,7 +12,8 @@ pub const LARGEST: usize = u16::MAX as usize;
 /// The four bytes in front of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// What kind of request follows: 0 is a request for a WSGI application, the only kind that liege serves.
+    /// What kind of request follows: 0 is a request for a WSGI application, the only kind that
+    /// liege serves.
     pub modifier1: u8,
     /// How many bytes the block of pairs has.
     pub size: u16,
@@ -119,7 +122,8 @@ fn text(block: &[u8], at: usize) -> Option<(&[u8], usize)> {
     Some((block.get(start..end)?, end))
 }
 
-/// A packet that is being written. Nothing is refused before [`Packet::finish`], which knows the whole size.
+/// A packet that is being written. Nothing is refused before [`Packet::finish`], which knows the
+/// whole size.
 #[derive(Debug, Clone, Default)]
 pub struct Packet {
     bytes: Vec<u8>,
@@ -171,7 +175,8 @@ impl Packet {
         Packet { bytes: buffer, biggest: None }
     }
 
-    /// Adds a pair. A name that is there already is sent twice, and the last one wins at the other end.
+    /// Adds a pair. A name that is there already is sent twice, and the last one wins at the other
+    /// end.
     pub fn add(&mut self, name: &[u8], value: &[u8]) {
         self.pair(|to| to.extend_from_slice(name), |to| to.extend_from_slice(value));
     }
@@ -183,7 +188,8 @@ impl Packet {
 
     /// Adds a request field as CGI names it, its repetitions joined.
     ///
-    /// RFC 3875 4.1.18: `HTTP_`, upper case, `-` as `_`. Joined by `", "`, Cookie by `"; "` (nginx since 1.23.0).
+    /// RFC 3875 4.1.18: `HTTP_`, upper case, `-` as `_`. Joined by `", "`, Cookie by `"; "` (nginx
+    /// since 1.23.0).
     pub fn add_field<'v>(&mut self, field: &[u8], values: impl Iterator<Item = &'v [u8]>) {
         let between: &[u8] = if field.eq_ignore_ascii_case(b"cookie") { b"; " } else { b", " };
         self.pair(
@@ -239,7 +245,8 @@ impl Packet {
         }
     }
 
-    /// Writes a text behind its length. A length that 16 bits do not hold makes `finish` fail, whatever is told here.
+    /// Writes a text behind its length. A length that 16 bits do not hold makes `finish` fail,
+    /// whatever is told here.
     fn text(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> (usize, usize) {
         let at = self.bytes.len();
         self.bytes.extend_from_slice(&[0, 0]);
@@ -333,13 +340,24 @@ mod tests {
         assert_eq!(Head::parse(b"\0\x07\0\0").unwrap().mistaken_for(), None);
     }
 
+    type Given = Vec<(Vec<u8>, Vec<u8>)>;
+
+    fn some_pairs() -> impl Strategy<Value = Given> {
+        vec((vec(any::<u8>(), 1..40), vec(any::<u8>(), 0..90)), 1..20)
+    }
+
+    /// The bytes that pairs take in a block.
+    fn size_of<'a>(pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> usize {
+        pairs.map(|(name, value)| name.len() + value.len() + 4).sum()
+    }
+
     proptest! {
         #[test]
-        fn what_was_written_is_read(given in vec((vec(any::<u8>(), 1..40), vec(any::<u8>(), 0..90)), 0..40)) {
+        fn what_was_written_is_read(given in some_pairs()) {
             let bytes = packet(&given);
             let head = Head::parse(&bytes).unwrap();
             prop_assert_eq!(usize::from(head.size), bytes.len() - Head::LENGTH);
-            let read: Vec<_> = pairs(&bytes[Head::LENGTH..])
+            let read: Given = pairs(&bytes[Head::LENGTH..])
                 .map(|pair| pair.map(|(name, value)| (name.to_vec(), value.to_vec())).unwrap())
                 .collect();
             prop_assert_eq!(read, given);
@@ -347,28 +365,27 @@ mod tests {
 
         #[test]
         fn a_truncated_block_never_reads_as_more_than_it_holds(
-            given in vec((vec(any::<u8>(), 1..20), vec(any::<u8>(), 0..30)), 1..10), cut in any::<prop::sample::Index>(),
+            given in some_pairs(), cut in any::<prop::sample::Index>(),
         ) {
             let bytes = packet(&given);
             let block = &bytes[Head::LENGTH..];
-            let cut = cut.index(block.len());
-            let good = pairs(&block[..cut]).take_while(Result::is_ok).count();
-            let whole = pairs(&block[..cut]).all(|pair| pair.is_ok());
-            let read: usize = given[..good].iter().map(|(name, value)| name.len() + value.len() + 4).sum();
-            prop_assert!(read <= cut);
-            prop_assert_eq!(whole, read == cut);
+            let block = &block[..cut.index(block.len())];
+            let read = size_of(pairs(block).take_while(Result::is_ok).flatten());
+            prop_assert!(read <= block.len());
+            prop_assert_eq!(pairs(block).all(|pair| pair.is_ok()), read == block.len());
         }
 
         #[test]
-        fn flipped_bits_never_panic(given in vec((vec(any::<u8>(), 1..20), vec(any::<u8>(), 0..30)), 1..10),
-            flips in vec((any::<prop::sample::Index>(), 0u8..8), 1..8)) {
+        fn flipped_bits_never_panic(
+            given in some_pairs(), flips in vec((any::<prop::sample::Index>(), 0u8..8), 1..8),
+        ) {
             let mut bytes = packet(&given);
             for (place, bit) in flips {
                 let place = place.index(bytes.len());
                 bytes[place] ^= 1 << bit;
             }
-            let read: usize = pairs(&bytes[Head::LENGTH..]).flatten().map(|(name, value)| name.len() + value.len() + 4).sum();
-            prop_assert!(read <= bytes.len() - Head::LENGTH);
+            let block = &bytes[Head::LENGTH..];
+            prop_assert!(size_of(pairs(block).flatten()) <= block.len());
         }
     }
 }

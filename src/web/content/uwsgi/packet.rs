@@ -1,4 +1,5 @@
-//! What an app is told of a request, in nginx's order: parameters, the host, the request's fields (nginx-semantics 17.2).
+//! What an app is told of a request, in nginx's order: parameters, the host, the request's fields
+//! (nginx-semantics 17.2).
 
 use bytes::Bytes;
 use config::section::Uwsgi;
@@ -51,7 +52,8 @@ pub fn of(exchange: &Exchange, settings: &Uwsgi, to_app: bool) -> Result<Bytes, 
     })
 }
 
-/// What a WSGI application relies on, as nginx's file uwsgi_params has it, and the id under which the logs know the request.
+/// What a WSGI application relies on, as nginx's file uwsgi_params has it, and the id under which
+/// the logs know the request.
 fn add_standard(exchange: &Exchange, params: &[UwsgiParam], packet: &mut Packet) {
     for (name, variable) in &STANDARD {
         if params.iter().any(|param| param.name == name.as_bytes()) {
@@ -67,8 +69,9 @@ fn add_standard(exchange: &Exchange, params: &[UwsgiParam], packet: &mut Packet)
     }
 }
 
-/// The path, less the SCRIPT_NAME that a uwsgi_param tells: what an application mounted there expects (uWSGI calls it
-/// manage-script-name). A PATH_INFO that is written out in the configuration is never touched.
+/// The path, less the SCRIPT_NAME that a uwsgi_param tells: what an application mounted there
+/// expects (uWSGI calls it manage-script-name). A PATH_INFO that is written out in the
+/// configuration is never touched.
 fn path_info<'a>(exchange: &'a Exchange, params: &[UwsgiParam]) -> &'a [u8] {
     let uri = &exchange.uri[..];
     let Some(mount) = params.iter().find(|param| param.name == b"SCRIPT_NAME") else {
@@ -100,8 +103,9 @@ fn add_fields(exchange: &Exchange, params: &[UwsgiParam], packet: &mut Packet) {
     }
 }
 
-/// Host is sent apart. Proxy would become HTTP_PROXY, by which libraries choose a proxy for their own requests. The body that
-/// an app gets is not in chunks any more; nginx passes that field on all the same.
+/// Host is sent apart. Proxy would become HTTP_PROXY, by which libraries choose a proxy for their
+/// own requests. The body that an app gets is not in chunks any more; nginx passes that field on
+/// all the same.
 fn is_withheld(name: &[u8]) -> bool {
     let withheld: &[u8] = match name.len() {
         4 => b"host",

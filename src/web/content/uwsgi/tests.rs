@@ -34,7 +34,8 @@ impl config::Source for NoFiles {
 }
 
 impl Site {
-    /// A worker whose server has this text; `app blog` is behind DIR/app.sock. `http` goes before the server.
+    /// A worker whose server has this text; `app blog` is behind DIR/app.sock. `http` goes before
+    /// the server.
     fn with(http: &str, server: &str) -> Site {
         let dir = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -198,8 +199,8 @@ fn an_app_of_ours_always_gets_the_standard_parameters() {
 fn another_server_gets_what_is_configured_and_the_fields() {
     let site = Site::with(
         "",
-        "location / { uwsgi_pass unix:DIR/app.sock; uwsgi_param HTTP_X_A ours; uwsgi_param A $arg_a; \
-         uwsgi_param E $arg_e if_not_empty; uwsgi_param HTTP_X_B \"\"; }",
+        "location / { uwsgi_pass unix:DIR/app.sock; uwsgi_param HTTP_X_A ours; \
+         uwsgi_param HTTP_X_B \"\"; uwsgi_param A $arg_a; uwsgi_param E $arg_e if_not_empty; }",
     );
     site.app(mirror(&["PATH_INFO", "A", "E", "HTTP_X_A", "HTTP_X_B", "HTTP_X_C", "HTTP_PROXY"]));
     let answer = site.ask(
@@ -229,8 +230,8 @@ fn a_body_in_chunks_reaches_the_app_with_its_length() {
             assert_eq!(asked.value("HTTP_TRANSFER_ENCODING"), "(none)");
             say(stream, &format!("Status: 200 OK\r\n\r\n[{}]", String::from_utf8_lossy(&body)));
         });
-        let chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nConnection: close\
-            \r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+        let chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\
+            Connection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
         assert!(site.ask(chunked).contains("[abcde]"));
         let plain =
             "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc";
@@ -242,7 +243,8 @@ fn a_body_in_chunks_reaches_the_app_with_its_length() {
 fn a_large_body_reaches_an_app_that_answers_at_once() {
     for buffering in ["on", "off"] {
         let location = format!(
-            "client_max_body_size 9m; location / {{ uwsgi_pass blog; uwsgi_request_buffering {buffering}; }}"
+            "client_max_body_size 9m; uwsgi_request_buffering {buffering}; \
+             location / {{ uwsgi_pass blog; }}"
         );
         let site = Site::with("", &location);
         site.app(|asked, stream| {
@@ -262,7 +264,8 @@ fn a_large_body_reaches_an_app_that_answers_at_once() {
         let sent = body.clone();
         let writing = std::thread::spawn(move || {
             let length = sent.len();
-            write!(writer, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n").unwrap();
+            let head = "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
+            write!(writer, "{head}Content-Length: {length}\r\n\r\n").unwrap();
             writer.write_all(&sent).unwrap();
         });
         let mut answer = vec![];
@@ -342,7 +345,8 @@ fn an_app_can_send_the_request_on() {
 fn fields_that_are_not_for_clients_are_hidden() {
     let site = Site::with(
         "",
-        "location / { uwsgi_pass blog; uwsgi_hide_header X-Secret; uwsgi_pass_header X-Accel-Expires; }",
+        "location / { uwsgi_pass blog; uwsgi_hide_header X-Secret; \
+         uwsgi_pass_header X-Accel-Expires; }",
     );
     site.app(|_, stream| {
         say(

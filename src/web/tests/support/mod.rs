@@ -135,8 +135,9 @@ impl Site {
             .iter()
             .map(|server| format!("server {{ listen {address}; {server} }}\n"))
             .collect();
-        let text = format!("error_log stderr emerg; events {{ }} http {{ access_log off; {servers} }}")
-            .replace("ROOT", root.to_str().unwrap());
+        let text =
+            format!("error_log stderr emerg; events {{ }} http {{ access_log off; {servers} }}")
+                .replace("ROOT", root.to_str().unwrap());
         let origin = config::Origin {
             prefix: self.dir.path().to_owned(),
             file: self.dir.path().join("liege.conf"),
