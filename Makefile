@@ -47,7 +47,7 @@ check-units: | check-configurations
 	tests/units.sh
 
 check-second-opinion: | check-units
-	CARGO_TARGET_DIR=target/second-opinion $(CARGO) test --locked --manifest-path tests/second-opinion/Cargo.toml
+	CARGO_TARGET_DIR=target/second-opinion $(CARGO) test --manifest-path tests/second-opinion/Cargo.toml
 
 check-deployment: | check-second-opinion
 	target/venv/bin/python tests/browser.py

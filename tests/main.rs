@@ -5,8 +5,10 @@
 mod cli;
 mod directives;
 mod docs;
+mod leaks;
 mod limits;
 mod logs;
+mod mistakes;
 mod reload;
 mod requests;
 mod signals;

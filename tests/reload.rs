@@ -106,10 +106,8 @@ fn a_bad_configuration_changes_nothing_and_says_where_it_is_bad() {
     ] {
         let daemon = liege(STATIC).file("html/a", "a").start();
         let web = daemon.crew("web worker", 1);
-        let cause = cause.replace(
-            "DIR",
-            &daemon.path("").display().to_string().trim_end_matches('/').to_owned(),
-        );
+        let cause =
+            cause.replace("DIR", daemon.path("").display().to_string().trim_end_matches('/'));
         daemon.configure(&bad);
         let (_, wrong) = under_load(&daemon, "/a", || {
             let output = daemon.run(&["-s", "reload"]);

@@ -375,7 +375,7 @@ def stream(): return (str(n) for n in range(5))
     let user = sys::identity::current().name;
     let daemon = app(code, &format!("callable app; virtualenv {}; uid {user};", venv.display()));
     assert_eq!(daemon.get("/").text(), "hello from flask");
-    assert_eq!(daemon.post("/upload", &[7; 1_000_000]).text(), "1000000");
+    assert_eq!(daemon.post("/upload", &vec![7; 1_000_000]).text(), "1000000");
     assert_eq!(daemon.get("/stream").text(), "01234");
     assert_eq!(daemon.get("/none").status, 404);
 }

@@ -183,7 +183,7 @@ impl App {
             && seat != Seat::Master
         {
             found.said = Some((seat, cause));
-            found.crew.stop(seat, Some(now + TO_EXIT), out);
+            found.crew.stop(now, seat, Some(now + TO_EXIT), out);
         }
     }
 

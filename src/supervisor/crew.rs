@@ -36,7 +36,7 @@ enum Life {
     /// An app master that forks no more: it ends with its last worker.
     Retired,
     /// Told to stop; killed if it is not gone by then.
-    Stopping { until: Option<Moment> },
+    Stopping { since: Moment, until: Option<Moment> },
     /// Killed once; once is enough.
     Killed { dismissed: bool },
 }
@@ -58,6 +58,14 @@ impl Process {
             Life::Booting { .. } | Life::Retired | Life::Stopping { .. } | Life::Killed { .. } => {
                 Duration::ZERO
             }
+        }
+    }
+
+    /// When it has taken so long to stop that nobody waits for it any more.
+    fn lingers_from(&self) -> Option<Moment> {
+        match self.life {
+            Life::Stopping { since, .. } => Some(since + LINGERS_AFTER),
+            Life::Booting { .. } | Life::Ready { .. } | Life::Retired | Life::Killed { .. } => None,
         }
     }
 
@@ -87,9 +95,11 @@ impl Crew {
         self.processes.get(&seat).is_some_and(|process| matches!(process.life, Life::Ready { .. }))
     }
 
-    /// How many processes there are, app masters left out.
-    pub fn live(&self) -> usize {
-        self.processes.keys().filter(|seat| **seat != Seat::Master).count()
+    /// How many processes there are, app masters left out, and those that take long to stop: nobody waits for them.
+    pub fn live(&self, now: Moment) -> usize {
+        let counts = |process: &Process| process.lingers_from().is_none_or(|moment| moment > now);
+        let seats = self.processes.iter().filter(|(seat, _)| **seat != Seat::Master);
+        seats.filter(|(_, process)| counts(process)).count()
     }
 
     /// How many processes take requests, app masters left out.
@@ -131,17 +141,17 @@ impl Crew {
     }
 
     /// Tells a process to stop. One that was told before is only hurried.
-    pub fn stop(&mut self, seat: Seat, until: Option<Moment>, out: &mut Vec<Action>) {
+    pub fn stop(&mut self, now: Moment, seat: Seat, until: Option<Moment>, out: &mut Vec<Action>) {
         let slot = self.slot(seat);
         let Some(process) = self.processes.get_mut(&seat) else { return };
         match process.life {
             Life::Booting { .. } | Life::Ready { .. } => {
-                process.life = Life::Stopping { until };
+                process.life = Life::Stopping { since: now, until };
                 out.push(Action::Stop(slot));
             }
-            Life::Retired => process.life = Life::Stopping { until },
-            Life::Stopping { until: before } => {
-                process.life = Life::Stopping { until: earlier(before, until) };
+            Life::Retired => process.life = Life::Stopping { since: now, until },
+            Life::Stopping { since, until: before } => {
+                process.life = Life::Stopping { since, until: earlier(before, until) };
             }
             Life::Killed { .. } => {}
         }
@@ -158,30 +168,30 @@ impl Crew {
     }
 
     /// Tells all processes to stop; an app master that is ready waits for its workers, and a little longer.
-    pub fn dismiss(&mut self, until: Option<Moment>, out: &mut Vec<Action>) {
+    pub fn dismiss(&mut self, now: Moment, until: Option<Moment>, out: &mut Vec<Action>) {
         self.retire(out);
         let seats: Vec<_> =
             self.processes.keys().copied().filter(|seat| *seat != Seat::Master).collect();
         for seat in seats {
-            self.stop(seat, until, out);
+            self.stop(now, seat, until, out);
         }
-        self.stop(Seat::Master, until.map(|until| until + BEHIND_WORKERS), out);
+        self.stop(now, Seat::Master, until.map(|until| until + BEHIND_WORKERS), out);
     }
 
     /// An app master that was retired gets a limit once nobody works under it any more.
-    pub fn limit_retired(&mut self, until: Moment) {
+    pub fn limit_retired(&mut self, now: Moment, until: Moment) {
         let idle = self.working().next().is_none();
         let Some(master) = self.processes.get_mut(&Seat::Master) else { return };
         if idle && matches!(master.life, Life::Retired) {
-            master.life = Life::Stopping { until: Some(until + BEHIND_WORKERS) };
+            master.life = Life::Stopping { since: now, until: Some(until + BEHIND_WORKERS) };
         }
     }
 
     /// Tells those that are not ready yet to stop, their master left out.
-    pub fn stop_booting(&mut self, until: Moment, out: &mut Vec<Action>) {
+    pub fn stop_booting(&mut self, now: Moment, until: Moment, out: &mut Vec<Action>) {
         for seat in self.seats(|process| matches!(process.life, Life::Booting { .. })) {
             if seat != Seat::Master {
-                self.stop(seat, Some(until), out);
+                self.stop(now, seat, Some(until), out);
             }
         }
     }
@@ -206,7 +216,7 @@ impl Crew {
 
     /// Kills those that were told to stop and did not in time.
     pub fn enforce(&mut self, now: Moment, out: &mut Vec<Action>) {
-        let late = |process: &Process| matches!(process.life, Life::Stopping { until: Some(until) } if until <= now);
+        let late = |process: &Process| matches!(process.life, Life::Stopping { until: Some(until), .. } if until <= now);
         for seat in self.seats(late) {
             self.kill(seat, out);
         }
@@ -237,9 +247,14 @@ impl Crew {
     /// The limits that run.
     pub fn limits(&self) -> impl Iterator<Item = Moment> {
         self.processes.values().filter_map(|process| match process.life {
-            Life::Booting { until } | Life::Stopping { until } => until,
+            Life::Booting { until } | Life::Stopping { until, .. } => until,
             Life::Ready { .. } | Life::Retired | Life::Killed { .. } => None,
         })
+    }
+
+    /// When those that were told to stop will have taken long.
+    pub fn lingering(&self) -> impl Iterator<Item = Moment> {
+        self.processes.values().filter_map(Process::lingers_from)
     }
 
     fn slot(&self, seat: Seat) -> Slot {
@@ -263,3 +278,6 @@ pub(crate) const TO_EXIT: Duration = Duration::from_secs(1);
 
 /// An app master may outlive the limit of its workers by this much: it has their ends to report.
 const BEHIND_WORKERS: Duration = Duration::from_secs(1);
+
+/// A process that was told to stop is waited for so long before others take its place; a stream may go on for minutes.
+const LINGERS_AFTER: Duration = Duration::from_secs(3);

@@ -30,14 +30,14 @@ impl App {
             self.replace_tired(now, out);
         }
         for old in &mut self.leaving {
-            old.crew.limit_retired(now + old.plan.mercy);
+            old.crew.limit_retired(now, now + old.plan.mercy);
         }
         self.cut_oldest(out);
     }
 
     /// Starts the workers that the serving generation lacks, as far as there is room.
     fn refill(&mut self, now: Moment, out: &mut Vec<Action>) {
-        let mut room = self.room();
+        let mut room = self.room(now);
         let Some(serving) = &mut self.serving else { return };
         let seats: Vec<_> =
             serving.missing().filter(|seat| serving.crew.free_at(*seat) <= now).collect();
@@ -78,7 +78,7 @@ impl App {
             let seat = old.crew.working().next();
             if let Some(seat) = seat {
                 let until = old.mercy_until(now);
-                old.crew.stop(seat, Some(until), out);
+                old.crew.stop(now, seat, Some(until), out);
                 return;
             }
         }
@@ -91,13 +91,13 @@ impl App {
             && let Some(seat) = serving.tired.pop_first()
         {
             let until = serving.mercy_until(now);
-            serving.crew.stop(seat, Some(until), out);
+            serving.crew.stop(now, seat, Some(until), out);
         }
     }
 
     /// Whether one more worker may live.
-    pub fn has_room(&self) -> bool {
-        self.room() > 0
+    pub fn has_room(&self, now: Moment) -> bool {
+        self.room(now) > 0
     }
 
     /// Room for the candidate's first worker, where a crash has stopped the hand-over before it: somebody has to go, unless one
@@ -106,19 +106,20 @@ impl App {
         if self.is_whole() {
             return;
         }
-        let live: usize = self.leaving.iter().map(|old| old.crew.live()).sum();
+        let live: usize = self.leaving.iter().map(|old| old.crew.live(now)).sum();
         if self.working_old() == live {
             self.stop_one_old(now, out);
         }
     }
 
-    /// How many more workers may live: one more than the largest of the generations has.
-    fn room(&self) -> usize {
+    /// How many more workers may live: one more than the largest of the generations has. Those that take long
+    /// to stop do not count.
+    fn room(&self, now: Moment) -> usize {
         let served = self.leaving.iter().filter(|old| old.accepted.is_some());
         let counted = served.chain(&self.serving).chain(&self.candidate);
         let living = counted.filter(|generation| !generation.crew.is_empty());
         let most = living.map(Generation::wanted).max().unwrap_or(1);
-        let live: usize = self.generations().map(|generation| generation.crew.live()).sum();
+        let live: usize = self.generations().map(|generation| generation.crew.live(now)).sum();
         (most + 1).saturating_sub(live)
     }
 
@@ -131,6 +132,16 @@ impl App {
         }
     }
 
+    /// Whether a worker would start if others were gone.
+    fn waits_for_room(&self) -> bool {
+        let first = self.candidate.as_ref().is_some_and(|new| new.proof.is_none());
+        let next = self
+            .serving
+            .as_ref()
+            .is_some_and(|serving| serving.is_whole() && serving.missing().next().is_some());
+        first || next
+    }
+
     /// Moments at which something is to be done.
     pub fn limits(&self) -> Vec<Moment> {
         let mut limits: Vec<_> =
@@ -138,6 +149,9 @@ impl App {
         limits.extend(self.due.map(|due| due.at));
         limits.extend(self.candidate.as_ref().and_then(|new| new.proof));
         limits.extend(self.stalls_at());
+        if self.waits_for_room() {
+            limits.extend(self.leaving.iter().flat_map(|old| old.crew.lingering()));
+        }
         if let Some(serving) = self.serving.as_ref().filter(|serving| serving.is_whole()) {
             limits.extend(serving.missing().map(|seat| serving.crew.free_at(seat)));
         }

@@ -207,7 +207,7 @@ impl Run {
             let unit = Unit::App(app.name.clone());
             let serves = |slot: &Slot| slot.unit == unit && slot.seat != Seat::Master;
             let up = self.world.processes.iter().any(|(slot, process)| {
-                serves(slot) && process.ready && !process.told && !process.killed
+                serves(slot) && process.ready && process.told.is_none() && !process.killed
             });
             let told = self.world.states.get(&app.name);
             assert_eq!(

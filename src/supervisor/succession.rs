@@ -38,7 +38,7 @@ impl App {
 
     /// Moves the candidate on: its first worker starts when there is room for one more; it fails when its time is over.
     pub fn prove(&mut self, now: Moment, out: &mut Vec<Action>) {
-        let room = self.has_room();
+        let room = self.has_room(now);
         let Some(new) = &mut self.candidate else { return };
         let first = Seat::Worker(1);
         if new.crew.is_ready(Seat::Master) && !new.crew.lives(first) {
@@ -69,7 +69,7 @@ impl App {
         self.standing.accepted();
         if let Some(mut old) = self.serving.replace(new) {
             old.crew.retire(out);
-            old.crew.stop_booting(old.mercy_until(now), out);
+            old.crew.stop_booting(now, old.mercy_until(now), out);
             self.leaving.push(old);
         }
     }
@@ -98,7 +98,7 @@ impl App {
             generation: new.number(),
             cause: cause.to_owned(),
         });
-        new.crew.dismiss(Some(now + REJECTED_LIMIT), out);
+        new.crew.dismiss(now, Some(now + REJECTED_LIMIT), out);
         self.leaving.push(new);
     }
 
@@ -135,7 +135,7 @@ impl App {
         self.leaving.extend(self.serving.take());
         for old in &mut self.leaving {
             let until = limit.map_or(old.mercy_until(now), |limit| now + limit);
-            old.crew.dismiss(Some(until), out);
+            old.crew.dismiss(now, Some(until), out);
         }
     }
 

@@ -98,7 +98,7 @@ impl Web {
         if self.is_candidate(generation) {
             self.reject(now, cause, out);
         } else if let Some(generation) = self.find(generation) {
-            generation.crew.stop(seat, Some(now + TO_EXIT), out);
+            generation.crew.stop(now, seat, Some(now + TO_EXIT), out);
         }
     }
 
@@ -159,7 +159,7 @@ impl Web {
         }
         for generation in &mut self.leaving {
             let limit = limit.or(generation.plan.drain).unwrap_or(STOP_LIMIT);
-            generation.crew.dismiss(Some(now + limit), out);
+            generation.crew.dismiss(now, Some(now + limit), out);
         }
     }
 
@@ -233,7 +233,7 @@ impl Web {
             if let Some(mut old) = old {
                 let limit = old.plan.drain.map(|drain| now + drain);
                 old.reject_unfinished(REPLACED, out);
-                old.crew.dismiss(limit, out);
+                old.crew.dismiss(now, limit, out);
                 self.leaving.push(old);
             }
         } else if self
@@ -264,7 +264,7 @@ impl Web {
         let Some(mut candidate) = self.candidate.take() else { return };
         candidate.reject_unfinished(cause, out);
         let limit = candidate.plan.drain.unwrap_or(STOP_LIMIT);
-        candidate.crew.dismiss(Some(now + limit), out);
+        candidate.crew.dismiss(now, Some(now + limit), out);
         self.leaving.push(candidate);
     }
 

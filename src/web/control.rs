@@ -70,7 +70,8 @@ impl Control {
         while self.next(worker).await.is_some() {}
     }
 
-    /// The next message, obeyed as far as it concerns the worker's inside. `None` when the master is gone.
+    /// The next message, obeyed as far as it concerns the worker's inside. `None` when the master
+    /// is gone.
     async fn next(&self, worker: &Rc<Worker>) -> Option<ToWeb> {
         let (bytes, fds) = self.receive().await?;
         let Some(message) = decode::<ToWeb>(&bytes) else {

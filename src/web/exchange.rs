@@ -1,5 +1,5 @@
-//! One request and everything that is known of it, from its first byte to its line in the access log. Every phase is a
-//! function of it.
+//! One request and everything that is known of it, from its first byte to its line in the access
+//! log. Every phase is a function of it.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -32,8 +32,8 @@ pub struct Exchange {
     pub uri: Vec<u8>,
     /// The arguments, as they came or as an internal redirect set them, without `?`.
     pub args: Vec<u8>,
-    /// The host that the request names: of an absolute target, else of the Host field; lower case, without port and
-    /// trailing dot. Empty when it names none.
+    /// The host that the request names: of an absolute target, else of the Host field; lower case,
+    /// without port and trailing dot. Empty when it names none.
     pub host: Vec<u8>,
     /// The server that answers.
     pub server: Arc<Server>,
@@ -41,6 +41,8 @@ pub struct Exchange {
     pub location: Option<Arc<Location>>,
     /// What the last regular expression that matched has captured.
     pub captures: Captures,
+    /// Whether its first bytes came together with those of the request before.
+    pub pipelined: bool,
     /// Whether an internal redirect led here.
     pub internal: bool,
     /// Whether an error page is being looked for already (recursive_error_pages).
@@ -64,7 +66,8 @@ pub struct Exchange {
     pub(crate) filename: Vec<u8>,
 }
 
-/// The bytes of a head and the places in it. Its memory is used again for the next request of the connection.
+/// The bytes of a head and the places in it. Its memory is used again for the next request of the
+/// connection.
 #[derive(Debug, Default)]
 pub struct Request {
     /// Everything that was read, the head at its beginning; the rest of the vector is room.
@@ -215,6 +218,7 @@ impl Exchange {
             server,
             location: None,
             captures: Captures::default(),
+            pipelined: false,
             internal: false,
             error_page: false,
             body: RequestBody::none(client.clone()),
@@ -244,6 +248,7 @@ impl Exchange {
         }
         self.location = None;
         self.captures.clear();
+        self.pipelined = self.client.has_unread();
         self.internal = false;
         self.error_page = false;
         self.forced_status = None;

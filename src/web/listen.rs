@@ -1,5 +1,5 @@
-//! Listening sockets: adopted from the master, accepted from, closed when the worker drains. The master keeps them open, so
-//! that a connection that nobody here accepts waits for the next worker.
+//! Listening sockets: adopted from the master, accepted from, closed when the worker drains. The
+//! master keeps them open, so that a connection that nobody here accepts waits for the next worker.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -29,7 +29,8 @@ pub struct Door {
 }
 
 impl Door {
-    /// Takes a socket over from the master. Non-blocking belongs to the socket, which all workers share and all want so.
+    /// Takes a socket over from the master. Non-blocking belongs to the socket, which all workers
+    /// share and all want so.
     pub fn adopt(socket: OwnedFd, is_unix: bool) -> io::Result<Door> {
         sys::socket::set_nonblocking(&socket, true)?;
         Ok(Door { socket, is_unix })
@@ -73,7 +74,8 @@ pub async fn accept(worker: Rc<Worker>, listener: Rc<Listener>, door: Door) {
                 tokio::task::yield_now().await;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // What comes after that refusal makes the door ready again, or is found by the next try.
+                // What comes after that refusal makes the door ready again, or is found by the next
+                // try.
                 let Ok(mut guard) = door.readable().await else { return };
                 guard.clear_ready();
             }
@@ -93,8 +95,8 @@ fn admit(worker: &Rc<Worker>, listener: &Rc<Listener>, stream: Stream, peer: Pee
     }
 }
 
-/// As many connections as may be: idle ones go, as in nginx. When all are busy, the queue waits (or another worker takes
-/// them); nobody is turned away.
+/// As many connections as may be: idle ones go, as in nginx. When all are busy, the queue waits (or
+/// another worker takes them); nobody is turned away.
 async fn make_room(worker: &Worker) {
     if worker.make_room() {
         tokio::task::yield_now().await;

@@ -6,7 +6,8 @@ use crate::exchange::Exchange;
 use crate::refusal::Refusal;
 use crate::reply::{Body, Reply};
 
-/// The page of a refusal, with the fields that belong to it. From 400 on it carries the request's id, which the log has too.
+/// The page of a refusal, with the fields that belong to it. From 400 on it carries the request's
+/// id, which the log has too.
 pub fn of(exchange: &Exchange, refusal: &Refusal) -> Reply {
     let mut reply = built_in(exchange, refusal.status());
     reply.close = refusal.ends_connection();
@@ -35,7 +36,8 @@ pub fn is_redirect(status: u16) -> bool {
     matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// The status that a client sees: nginx's own codes for what is wrong with a head or a certificate are all 400.
+/// The status that a client sees: nginx's own codes for what is wrong with a head or a certificate
+/// are all 400.
 pub fn shown(status: u16) -> u16 {
     if matches!(status, 494..=497) { 400 } else { status }
 }
@@ -64,7 +66,8 @@ fn built_in(exchange: &Exchange, status: u16) -> Reply {
     reply
 }
 
-/// The title of a status's page, and nginx's second line for its own codes. Others have no page: an empty body.
+/// The title of a status's page, and nginx's second line for its own codes. Others have no page: an
+/// empty body.
 fn title(status: u16) -> Option<(&'static str, &'static str)> {
     let title = match status {
         301 => "301 Moved Permanently",

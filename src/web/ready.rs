@@ -8,8 +8,9 @@ use tokio::io::unix::AsyncFd;
 
 /// Watches a descriptor for reading and writing.
 ///
-/// Tokio calls this way of asking deprecated in favour of an unsafe one, whose promise is that the descriptor stays open and
-/// the same while it is watched. What is given here owns its descriptor and never changes it, and `unsafe` stays in `sys`.
+/// Tokio calls this way of asking deprecated in favour of an unsafe one, whose promise is that the
+/// descriptor stays open and the same while it is watched. What is given here owns its descriptor
+/// and never changes it, and `unsafe` stays in `sys`.
 #[allow(deprecated)]
 pub fn watch<T: AsRawFd>(fd: T) -> io::Result<AsyncFd<T>> {
     AsyncFd::new(fd)

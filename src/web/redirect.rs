@@ -23,7 +23,8 @@ pub fn to_directory(exchange: &Exchange) -> Reply {
     reply
 }
 
-/// Makes a Location that begins with a slash absolute, if `absolute_redirect` says so. Whatever it holds, it stays one line.
+/// Makes a Location that begins with a slash absolute, if `absolute_redirect` says so. Whatever it
+/// holds, it stays one line.
 pub fn complete(exchange: &Exchange, reply: &mut Reply) {
     let Some(location) = &reply.location else { return };
     let mut whole = Vec::new();

@@ -1,5 +1,5 @@
-//! Why a request is not answered as asked: a closed list. One table here maps each to its status, its level in the error
-//! log, and the line that names cause, evidence and remedy.
+//! Why a request is not answered as asked: a closed list. One table here maps each to its status,
+//! its level in the error log, and the line that names cause, evidence and remedy.
 
 use std::fmt;
 use std::io;

@@ -1,5 +1,5 @@
-//! The answer to a request: status, fields, body. What the content phase makes, the filter phase changes and the connection
-//! sends.
+//! The answer to a request: status, fields, body. What the content phase makes, the filter phase
+//! changes and the connection sends.
 
 use std::rc::Rc;
 
@@ -23,14 +23,16 @@ pub struct Reply {
     pub modified: Option<i64>,
     /// ETag with its quotes.
     pub etag: Option<Bytes>,
-    /// Location. One that begins with `/` is made absolute when the head is written, if `absolute_redirect` says so.
+    /// Location. One that begins with `/` is made absolute when the head is written, if
+    /// `absolute_redirect` says so.
     pub location: Option<Bytes>,
-    /// Server and Date from an app, which replace ours. The names of all others that must not be doubled are
-    /// those of the members above.
+    /// Server and Date from an app, which replace ours. The names of all others that must not be
+    /// doubled are those of the members above.
     pub server: Option<Bytes>,
     /// See `server`.
     pub date: Option<Bytes>,
-    /// All other fields, in the order of their creation. Never Content-Length, Transfer-Encoding or Connection.
+    /// All other fields, in the order of their creation. Never Content-Length, Transfer-Encoding or
+    /// Connection.
     pub fields: Fields,
     /// The body.
     pub body: Body,
@@ -42,6 +44,8 @@ pub struct Reply {
     pub foreign: bool,
     /// Close the connection after it.
     pub close: bool,
+    /// Whether it has its final status and fields (see [`crate::phase::filter::apply`]).
+    pub dressed: bool,
 }
 
 /// Fields in the order of their creation.
@@ -102,6 +106,7 @@ impl Reply {
             conditions: false,
             foreign: false,
             close: false,
+            dressed: false,
         }
     }
 

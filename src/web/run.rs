@@ -17,7 +17,8 @@ use crate::log::Logs;
 use crate::upstream::Upstreams;
 use crate::worker::{Stage, Worker};
 
-/// Runs a web worker until the master lets it go. Called in the child, after it gave up its privileges.
+/// Runs a web worker until the master lets it go. Called in the child, after it gave up its
+/// privileges.
 pub fn run(channel: Channel, order: WebOrder, fds: Vec<OwnedFd>) -> ExitCode {
     sys::title::set(&format!("liege: web worker {}", order.number));
     // Keys will be in this memory: nobody of the same user shall read it, and no core file hold it.
@@ -133,14 +134,16 @@ async fn live(channel: Channel, parts: Parts) -> ExitCode {
     for task in accepting {
         let _ = task.await;
     }
-    finish(&worker, end).await;
+    finish(&worker, &end).await;
     sweeper.abort();
     worker.logs.flush().await;
+    // The channel closes last: to the master that is the sign that nothing is left to do here.
+    drop(end);
     ExitCode::SUCCESS
 }
 
 /// Waits for the requests in flight, as long as the end allows.
-async fn finish(worker: &Rc<Worker>, end: End) {
+async fn finish(worker: &Rc<Worker>, end: &End) {
     match end {
         End::Drain { limit, control } => {
             worker.enter(Stage::Draining(std::time::Instant::now()));
@@ -152,7 +155,7 @@ async fn finish(worker: &Rc<Worker>, end: End) {
             };
             match limit {
                 // What is cut then is lost: the operator chose the limit.
-                Some(limit) => drop(tokio::time::timeout(limit, over).await),
+                Some(limit) => drop(tokio::time::timeout(*limit, over).await),
                 None => over.await,
             }
         }

@@ -101,7 +101,7 @@ pub fn value(exchange: &Exchange, variable: &Variable, to: &mut Vec<u8>) -> bool
         Variable::Connection => number(to, exchange.client.serial),
         Variable::ConnectionRequests => number(to, exchange.client.requests.get()),
         Variable::ConnectionTime => time(to, exchange.client.since.elapsed()),
-        Variable::Pipe => all(to, b"."),
+        Variable::Pipe => all(to, if exchange.pipelined { b"p" } else { b"." }),
         Variable::Msec => time(to, since_epoch(SystemTime::now())),
         Variable::TimeIso8601 => {
             exchange.worker.logs.time(|clock| all(to, clock.iso8601().as_bytes()))

@@ -48,7 +48,8 @@ pub struct Worker {
 pub enum Stage {
     /// It accepts connections and keeps them.
     Serving,
-    /// It accepts none, answers with `Connection: close`, and closes idle ones a while after this moment.
+    /// It accepts none, answers with `Connection: close`, and closes idle ones a while after this
+    /// moment.
     Draining(Instant),
     /// Idle connections are closed at once.
     Ending,
@@ -113,9 +114,14 @@ impl Worker {
         }
     }
 
+    /// How many connections there are.
+    pub fn open(&self) -> usize {
+        self.open.borrow().len()
+    }
+
     /// Whether there are as many connections as `worker_connections` allows.
     pub fn is_full(&self) -> bool {
-        self.open.borrow().len() as u64 >= self.connections
+        self.open() as u64 >= self.connections
     }
 
     /// Closes some of the connections that wait for a request. False when none does.

@@ -1,5 +1,5 @@
-//! Conditions of a request (RFC 9110, 13) with nginx's rules: where both are sent, If-None-Match and If-Modified-Since must
-//! both say "not modified".
+//! Conditions of a request (RFC 9110, 13) with nginx's rules: where both are sent, If-None-Match
+//! and If-Modified-Since must both say "not modified".
 
 use crate::date;
 
@@ -72,8 +72,8 @@ impl Conditions<'_> {
     }
 }
 
-/// Whether an If-Range field lets a Range field count: a tag must be equal byte for byte (so a weak one never is), a date
-/// must be that of the answer.
+/// Whether an If-Range field lets a Range field count: a tag must be equal byte for byte (so a weak
+/// one never is), a date must be that of the answer.
 pub fn if_range(field: &[u8], etag: Option<&[u8]>, last_modified: Option<i64>) -> bool {
     if field.ends_with(b"\"") {
         return etag == Some(field) && !field.starts_with(b"W/");
@@ -123,7 +123,8 @@ fn lists(list: &[u8], etag: Option<&[u8]>, weakly: bool) -> bool {
     }
 }
 
-/// The length of the tag at the beginning: up to its closing quote, for a tag without quotes up to the next comma.
+/// The length of the tag at the beginning: up to its closing quote, for a tag without quotes up to
+/// the next comma.
 fn tag_length(text: &[u8]) -> usize {
     let end = match text {
         [b'"', rest @ ..] => memchr::memchr(b'"', rest).map(|at| at + 2),

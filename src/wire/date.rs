@@ -9,7 +9,8 @@ pub fn parse(text: &[u8]) -> Option<i64> {
     i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
-/// Writes the preferred form. Times before 1970 are written as 1970, those past 9999 as its end: the form has no others.
+/// Writes the preferred form. Times before 1970 are written as 1970, those past 9999 as its end:
+/// the form has no others.
 pub fn format(seconds: i64) -> String {
     let seconds = u64::try_from(seconds).unwrap_or(0).min(LAST);
     let time: SystemTime = UNIX_EPOCH + Duration::from_secs(seconds);

@@ -1,7 +1,9 @@
-//! Request paths: decoded once, dot segments resolved, slashes merged, so that no spelling of a path leads above the root.
+//! Request paths: decoded once, dot segments resolved, slashes merged, so that no spelling of a
+//! path leads above the root.
 //!
-//! nginx's rules: `%XX` is decoded exactly once; a decoded slash is a slash, a decoded dot a dot; going above the root is
-//! refused; `#` and what follows is cut. Everything behind works on the result alone.
+//! nginx's rules: `%XX` is decoded exactly once; a decoded slash is a slash, a decoded dot a dot;
+//! going above the root is refused; `#` and what follows is cut. Everything behind works on the
+//! result alone.
 
 use std::fmt;
 
@@ -15,8 +17,8 @@ impl fmt::Display for Bad {
     }
 }
 
-/// Splits a target (path and arguments) and writes the normalised path to `path`. Returns the arguments, as they came.
-/// An empty path is `/`.
+/// Splits a target (path and arguments) and writes the normalised path to `path`. Returns the
+/// arguments, as they came. An empty path is `/`.
 pub fn normalise<'a>(
     target: &'a [u8],
     merge_slashes: bool,
@@ -79,8 +81,8 @@ fn decode(raw: &[u8], to: &mut Vec<u8>) -> Result<(), Bad> {
     Ok(())
 }
 
-/// Resolves `.` and `..`, and merges slashes if asked to, in place. The result begins with a slash and keeps one at its
-/// end where the path had one or ended with a dot segment.
+/// Resolves `.` and `..`, and merges slashes if asked to, in place. The result begins with a slash
+/// and keeps one at its end where the path had one or ended with a dot segment.
 fn resolve(path: &mut Vec<u8>, merge_slashes: bool) -> Result<(), Bad> {
     if path.first() != Some(&b'/') {
         return Err(Bad);
@@ -118,8 +120,8 @@ fn digit(byte: &u8) -> Option<u8> {
     char::from(*byte).to_digit(16).map(|value| value as u8)
 }
 
-/// Writes a path as it stands in a Location field: blanks, control characters, `%`, `?`, `#`, quotes and bytes from 0x7f
-/// on are escaped.
+/// Writes a path as it stands in a Location field: blanks, control characters, `%`, `?`, `#`,
+/// quotes and bytes from 0x7f on are escaped.
 pub fn escape(path: &[u8], to: &mut Vec<u8>) {
     for &byte in path {
         if byte <= b' ' || byte >= 0x7f || b"\"#%<>?\\^`{|}".contains(&byte) {
@@ -132,7 +134,8 @@ pub fn escape(path: &[u8], to: &mut Vec<u8>) {
     }
 }
 
-/// Whether a uri that an app or a file names may be followed: no segment of it is `..`, and it holds no NUL.
+/// Whether a uri that an app or a file names may be followed: no segment of it is `..`, and it
+/// holds no NUL.
 pub fn is_safe(uri: &[u8]) -> bool {
     uri.first() == Some(&b'/')
         && !uri.contains(&0)

@@ -11,10 +11,11 @@ pub enum Ranges {
     Parts(Vec<(u64, u64)>),
 }
 
-/// Reads a Range field for a body of `size` bytes, of which at most `most` parts may be asked for (`max_ranges`).
+/// Reads a Range field for a body of `size` bytes, of which at most `most` parts may be asked for
+/// (`max_ranges`).
 ///
-/// Asking for more than there is gets the whole instead, and so does asking for so many parts that their heads would
-/// outweigh it (nginx since 1.29.5).
+/// Asking for more than there is gets the whole instead, and so does asking for so many parts that
+/// their heads would outweigh it (nginx since 1.29.5).
 pub fn parse(field: &[u8], size: u64, most: Option<usize>) -> Ranges {
     let Some((unit, list)) = field.split_at_checked(UNIT.len()) else {
         return Ranges::Whole;

@@ -180,7 +180,7 @@ impl Daemon {
     /// Asks for a path on a connection of its own.
     #[track_caller]
     pub fn get(&self, path: &str) -> Response {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+        self.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
     }
 
     /// The same, if an answer comes.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use client::{Connection, Response};
-pub use daemon::{Daemon, liege};
+pub use daemon::{Daemon, Setup, liege};
 
 /// Waits until `fact` has an answer. The limit is for machines that are busy; a fact that is there costs no time.
 #[track_caller]

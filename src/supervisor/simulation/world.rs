@@ -34,7 +34,7 @@ impl Chance {
 #[derive(Debug, Default)]
 pub(crate) struct Process {
     pub ready: bool,
-    pub told: bool,
+    pub told: Option<Moment>,
     pub killed: bool,
     pub retired: bool,
 }
@@ -102,7 +102,7 @@ impl World {
             }
             Event::Ready(slot) => {
                 let process = self.processes.get_mut(slot)?;
-                process.ready = !process.told && !process.killed;
+                process.ready = process.told.is_none() && !process.killed;
             }
             Event::Failed { slot, .. } | Event::Answered(slot) | Event::Tired(slot) => {
                 self.processes.get(slot)?;
@@ -131,7 +131,7 @@ impl World {
             Action::Stop(slot) => {
                 let process =
                     self.processes.get_mut(slot).expect("a stop goes to a process that lives");
-                assert!(!std::mem::replace(&mut process.told, true), "{slot} told twice");
+                assert!(process.told.replace(self.now).is_none(), "{slot} told twice");
                 if self.calm || self.chance.percent(85) {
                     self.exit_within(slot, 3000);
                 }
@@ -243,8 +243,11 @@ impl World {
 
     /// One more worker may live than the largest generation that was not rejected has.
     fn check_crowd(&self, unit: &Unit) {
-        let workers =
-            self.processes.keys().filter(|slot| slot.unit == *unit && slot.seat != Seat::Master);
+        let lingers =
+            |process: &Process| process.told.is_some_and(|told| self.now - told >= LINGERS);
+        let workers = self.processes.iter().filter(|(slot, process)| {
+            slot.unit == *unit && slot.seat != Seat::Master && !lingers(process)
+        });
         let living =
             self.living(unit).into_iter().map(|number| &self.generations[&(unit.clone(), number)]);
         let most =
@@ -275,8 +278,10 @@ impl World {
         assert!(!std::mem::replace(&mut process.killed, true), "{slot} killed twice");
         self.soon(20, Event::Exited { slot: slot.clone(), end: End::Signal(9) });
         if slot.seat == Seat::Master {
-            let crew: Vec<_> =
-                self.crew(slot).map(|(slot, process)| (slot.clone(), process.told)).collect();
+            let crew: Vec<_> = self
+                .crew(slot)
+                .map(|(slot, process)| (slot.clone(), process.told.is_some()))
+                .collect();
             for (worker, told) in crew {
                 let killed = self.processes[&worker].killed;
                 assert!(told || killed, "{worker} was wanted when its master was killed");
@@ -303,7 +308,7 @@ impl World {
     fn exit_within(&mut self, slot: &Slot, millis: u64) {
         let Some(process) = self.processes.get(slot) else { return };
         let idle = process.retired && self.crew(slot).next().is_none();
-        if process.told || process.killed || idle {
+        if process.told.is_some() || process.killed || idle {
             self.soon(millis, Event::Exited { slot: slot.clone(), end: End::Status(0) });
         } else if self.calm && !process.ready {
             self.soon(millis, Event::Ready(slot.clone()));
@@ -329,3 +334,6 @@ impl World {
             .collect()
     }
 }
+
+/// Nobody waits longer than this for a worker that was told to stop.
+const LINGERS: Duration = Duration::from_secs(3);

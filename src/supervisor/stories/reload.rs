@@ -173,11 +173,25 @@ fn a_candidate_waits_for_room_and_its_time_does_not_run_meanwhile() {
     asked(&mut story, &[app("blog", 2, 1)]);
     story.ready("blog 2 master").ready("blog 2 w1"); // w1 of generation 1 takes its time
     asked(story.at(1.0), &[app("blog", 2, 1)]);
-    story.at(2.0).ready("blog 3 master").does(&[]);
-    story.at(9.0).exited("blog 1 w1").does(&["spawn blog 2 w2"]);
+    story.at(1.5).ready("blog 3 master").does(&[]).wakes_at(3.0);
+    story.at(2.0).exited("blog 1 w1").does(&["spawn blog 2 w2"]);
     story.ready("blog 2 w2").does(&["stop blog 1 w2"]);
-    story.at(10.0).exited("blog 1 w2").does(&["spawn blog 3 w1"]);
-    story.exited("blog 1 master").does(&["gone blog 1"]).wakes_at(70.0);
+    story.at(2.5).exited("blog 1 w2").does(&["spawn blog 3 w1"]);
+    story.exited("blog 1 master").does(&["gone blog 1"]).wakes_at(62.5);
+}
+
+#[test]
+fn a_worker_that_streams_on_does_not_hold_up_the_hand_over_for_long() {
+    let mut story = running(2);
+    asked(&mut story, &[app("blog", 2, 1)]);
+    story.ready("blog 2 master").ready("blog 2 w1").does(&[
+        "accepted blog 2",
+        "retire blog 1 master",
+        "stop blog 1 w1",
+    ]);
+    story.wakes_at(3.0).at(3.0).tick().does(&["spawn blog 2 w2"]);
+    story.ready("blog 2 w2").does(&["stop blog 1 w2"]).wakes_at(10.0);
+    story.at(10.0).tick().does(&["kill blog 1 w1"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The request's body: read when somebody needs it, never before. The client is told to go on (100) at that moment.
+//! The request's body: read when somebody needs it, never before. The client is told to go on (100)
+//! at that moment.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -148,7 +149,8 @@ impl RequestBody {
         self.whole.as_ref()
     }
 
-    /// Reads all of it: into memory up to `client_body_buffer_size`, past that into a file. Calling it again is free.
+    /// Reads all of it: into memory up to `client_body_buffer_size`, past that into a file. Calling
+    /// it again is free.
     pub async fn whole(&mut self) -> Result<Whole, Refusal> {
         if let Some(whole) = &self.whole {
             return Ok(whole.clone());
@@ -183,13 +185,14 @@ impl RequestBody {
         self.ended && !self.broken
     }
 
-    /// Whether the client still waits for leave to send it: it may never come then, and nobody can say where the next
-    /// request begins.
+    /// Whether the client still waits for leave to send it: it may never come then, and nobody can
+    /// say where the next request begins.
     pub(crate) fn is_withheld(&self) -> bool {
         self.owes_continue
     }
 
-    /// Reads and forgets the rest, until `limit`, if something comes every `timeout`. False when it did not end.
+    /// Reads and forgets the rest, until `limit`, if something comes every `timeout`. False when it
+    /// did not end.
     pub(crate) async fn discard(&mut self, limit: Instant, timeout: Duration) -> bool {
         let mut buffer = vec![0; PIECE];
         self.rules.timeout = timeout;
@@ -287,7 +290,8 @@ impl RequestBody {
         count
     }
 
-    /// Decodes `count` bytes where they are. What is behind the body's end goes back to the connection.
+    /// Decodes `count` bytes where they are. What is behind the body's end goes back to the
+    /// connection.
     fn decode(&mut self, bytes: &mut [u8], count: usize) -> Result<usize, Refusal> {
         let (mut from, mut to) = (0, 0);
         while from < count && !self.ended {

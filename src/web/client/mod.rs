@@ -1,5 +1,5 @@
-//! A client's connection: its socket, its facts, its deadlines. What is asked and answered on it is in [`turn`] (one request
-//! after the other), [`body`] (request bodies) and [`send`] (answers).
+//! A client's connection: its socket, its facts, its deadlines. What is asked and answered on it is
+//! in [`turn`] (one request after the other), [`body`] (request bodies) and [`send`] (answers).
 
 pub mod body;
 pub mod send;
@@ -147,8 +147,8 @@ impl Client {
         &self.socket
     }
 
-    /// Reads what is there: first what was read too far, then from the socket. Waits until `deadline`.
-    /// 0 is never returned: a closed connection is `Lost::Closed`.
+    /// Reads what is there: first what was read too far, then from the socket. Waits until
+    /// `deadline`. 0 is never returned: a closed connection is `Lost::Closed`.
     pub async fn read(&self, to: &mut [u8], deadline: Instant) -> Result<usize, Lost> {
         poll_fn(|cx| self.poll_read(cx, to, deadline)).await
     }
@@ -173,7 +173,8 @@ impl Client {
         }
     }
 
-    /// Waits for the first bytes of the next request. `Late` also when the life of the process says that it is time.
+    /// Waits for the first bytes of the next request. `Late` also when the life of the process says
+    /// that it is time.
     pub(crate) async fn read_idle(&self, to: &mut [u8], deadline: Instant) -> Result<usize, Lost> {
         let read = poll_fn(|cx| {
             let polled = self.poll_read(cx, to, self.idle_deadline(deadline));
@@ -187,7 +188,8 @@ impl Client {
         read
     }
 
-    /// Waits until there is something to read, without memory to read it to. Otherwise as [`Client::read_idle`].
+    /// Waits until there is something to read, without memory to read it to. Otherwise as
+    /// [`Client::read_idle`].
     pub(crate) async fn readable_idle(&self, deadline: Instant) -> Result<(), Lost> {
         let readable = poll_fn(|cx| {
             if self.socket.poll_readable(cx).is_ready() {
@@ -254,8 +256,9 @@ impl Client {
         Some(count)
     }
 
-    /// Ready when `deadline` has passed. One timer serves all waits of the connection: it is moved only when it would fire
-    /// too late, and looks again when it fired too early, so that requests in a row cost no timer at all.
+    /// Ready when `deadline` has passed. One timer serves all waits of the connection: it is moved
+    /// only when it would fire too late, and looks again when it fired too early, so that requests
+    /// in a row cost no timer at all.
     pub(crate) fn poll_deadline(&self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
         let mut timer = self.timer.borrow_mut();
         if timer.deadline().into_std() > deadline {

@@ -1,4 +1,5 @@
-//! Sends an answer: its head in nginx's order, its body from memory, from a file without a copy, or as an app makes it.
+//! Sends an answer: its head in nginx's order, its body from memory, from a file without a copy, or
+//! as an app makes it.
 
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
@@ -40,7 +41,8 @@ pub struct Rest {
 
 /// Writes the head of an answer to `exchange.out`. `None`: the connection is closed without a byte.
 ///
-/// Apart from [`send`], so that the answer itself is nothing that a connection keeps while it waits.
+/// Apart from [`send`], so that the answer itself is nothing that a connection keeps while it
+/// waits.
 pub fn begin(exchange: &mut Exchange, mut reply: Reply) -> Option<Rest> {
     exchange.sent.status = reply.status;
     exchange.sent.keep = false;
@@ -61,7 +63,8 @@ pub fn begin(exchange: &mut Exchange, mut reply: Reply) -> Option<Rest> {
     Some(Rest { body, framing })
 }
 
-/// Sends what was begun. Afterwards `exchange.sent` says what went out, and whether the connection can be kept.
+/// Sends what was begun. Afterwards `exchange.sent` says what went out, and whether the connection
+/// can be kept.
 pub async fn send(exchange: &mut Exchange, rest: Rest) {
     let out = std::mem::take(&mut exchange.out);
     let client = exchange.client.clone();
@@ -215,8 +218,9 @@ impl Sender<'_> {
         }
     }
 
-    /// Sends bytes and a part of a file behind them, in full packets: what `tcp_nopush` does in nginx costs nothing here
-    /// (MSG_MORE; two calls for TCP_CORK cost a large file 12 % more of our time).
+    /// Sends bytes and a part of a file behind them, in full packets: what `tcp_nopush` does in
+    /// nginx costs nothing here (MSG_MORE; two calls for TCP_CORK cost a large file 12 % more of
+    /// our time).
     async fn file_after(&mut self, head: &[u8], part: &Part) -> Result<(), Lost> {
         let mut done = 0;
         while done < head.len() {
@@ -236,8 +240,8 @@ impl Sender<'_> {
         }
     }
 
-    /// Sends a part of a file, a window at a time. A window whose end is not in memory goes through the blocking pool, so
-    /// that the disk holds nobody else up.
+    /// Sends a part of a file, a window at a time. A window whose end is not in memory goes through
+    /// the blocking pool, so that the disk holds nobody else up.
     async fn descriptor(
         &mut self,
         file: &Arc<std::os::fd::OwnedFd>,
@@ -288,7 +292,8 @@ impl Sender<'_> {
         let sent = tokio::task::spawn_blocking(move || sys::file::sendfile(&to, &*file, at, count));
         let result = sent.await.map_err(io::Error::other)?;
         match result {
-            // Noted here, in the runtime's thread: the wait that follows is for readiness that comes after it.
+            // Noted here, in the runtime's thread: the wait that follows is for readiness that
+            // comes after it.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.client.socket().attempt(|_| Err(io::ErrorKind::WouldBlock.into()))
             }

@@ -1,5 +1,5 @@
-//! The socket of a connection in tokio's hands: every operation is tried at once, and readiness is only waited for when the
-//! kernel said that it would block.
+//! The socket of a connection in tokio's hands: every operation is tried at once, and readiness is
+//! only waited for when the kernel said that it would block.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice, Read, Write};
@@ -68,8 +68,9 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// A stream that gave fewer bytes than asked for is empty, and the kernel says when it no longer is (epoll(7), edge
-    /// triggered). What is noted as ready was ready before that read: the note is old.
+    /// A stream that gave fewer bytes than asked for is empty, and the kernel says when it no
+    /// longer is (epoll(7), edge triggered). What is noted as ready was ready before that read: the
+    /// note is old.
     fn note_drained(&self, cx: &mut Context<'_>) {
         self.drained.set(true);
         if let Poll::Ready(Ok(mut guard)) = self.fd.poll_read_ready(cx) {
@@ -98,7 +99,8 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes as much as the socket takes now. A refusal to take any is noted, so that [`Socket::poll_writable`] waits.
+    /// Writes as much as the socket takes now. A refusal to take any is noted, so that
+    /// [`Socket::poll_writable`] waits.
     pub fn write(&self, bytes: &[IoSlice<'_>]) -> io::Result<usize> {
         self.attempt(|stream| stream.write_vectored(bytes))
     }

@@ -43,8 +43,9 @@ pub async fn live(client: Rc<Client>) {
     }
 }
 
-/// Waits for the first bytes of a request. What was used for the one before is kept for a second, in which a busy client's
-/// next one comes; then an idle connection holds no memory but its own.
+/// Waits for the first bytes of a request. What was used for the one before is kept for a second,
+/// in which a busy client's next one comes; then, and at once in a crowd, an idle connection holds
+/// no memory but its own.
 async fn await_request(client: &Rc<Client>, kept: Option<Box<Exchange>>) -> Option<Box<Exchange>> {
     let now = Instant::now();
     let (mut kept, idle) = match kept {
@@ -55,6 +56,9 @@ async fn await_request(client: &Rc<Client>, kept: Option<Box<Exchange>>) -> Opti
         None => (None, client.head_rules().timeout),
     };
     let deadline = now + idle;
+    if client.worker.open() > CROWD && !client.has_unread() {
+        kept = None;
+    }
     loop {
         if let Some(mut exchange) = kept.take() {
             exchange.begin();
@@ -173,7 +177,8 @@ async fn linger(client: &Client) {
     }
 }
 
-/// What the default server of a listener says about heads, before anybody knows which server a request is for.
+/// What the default server of a listener says about heads, before anybody knows which server a
+/// request is for.
 #[derive(Debug, Clone, Copy)]
 pub struct HeadRules {
     /// How large a head may be.
@@ -188,6 +193,9 @@ pub struct HeadRules {
     pub lingering_timeout: Duration,
 }
 
+/// With more connections than this, allocating for each request is cheaper than the memory of those
+/// that wait.
+const CROWD: usize = 256;
 /// How long a connection keeps the memory of its last request.
 const BUSY: Duration = Duration::from_secs(1);
 

@@ -1,5 +1,5 @@
-//! Files that were served lately. Each request looks at the file once (statx); when it is the one that is known, nothing is
-//! opened, and a small one is not even read.
+//! Files that were served lately. Each request looks at the file once (statx); when it is the one
+//! that is known, nothing is opened, and a small one is not even read.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
@@ -21,7 +21,8 @@ use super::path;
 pub struct Files {
     /// Those that are in memory.
     small: RefCell<Cache>,
-    /// Those that are open: few, and not for long, since an open file keeps its place on disk after it is deleted.
+    /// Those that are open: few, and not for long, since an open file keeps its place on disk after
+    /// it is deleted.
     large: RefCell<Cache>,
 }
 
@@ -125,7 +126,8 @@ impl Entry {
         })
     }
 
-    /// Whether this is still the file. Its mode counts: what became unreadable must be asked for anew.
+    /// Whether this is still the file. Its mode counts: what became unreadable must be asked for
+    /// anew.
     fn is(&self, now: &Meta) -> bool {
         self.meta.ino == now.ino
             && self.meta.dev == now.dev

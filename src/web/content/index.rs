@@ -10,7 +10,8 @@ use crate::variable;
 
 use super::path;
 
-/// Finds the first index file that is there, and goes on with its uri: locations are searched again.
+/// Finds the first index file that is there, and goes on with its uri: locations are searched
+/// again.
 pub fn find(exchange: &mut Exchange) -> Result<Reply, Exit> {
     let mut directory = Vec::new();
     path::filename(exchange, &mut directory)?;

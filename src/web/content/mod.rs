@@ -16,8 +16,8 @@ use crate::reply::Reply;
 pub async fn produce(exchange: &mut Exchange) -> Result<Reply, Exit> {
     try_files::choose(exchange)?;
     if exchange.has_upstream() {
-        // An app's request keeps more state than all others together: connections that only fetch files shall not pay
-        // for it.
+        // An app's request keeps more state than all others together: connections that only fetch
+        // files shall not pay for it.
         return Box::pin(uwsgi::pass(exchange)).await;
     }
     if exchange.method == Method::Other {

@@ -30,8 +30,9 @@ pub fn document_root(exchange: &Exchange, to: &mut Vec<u8>) {
     }
 }
 
-/// The path of a uri. The uri is normalised, so nothing in it leads upwards, but what an alias leaves of it may begin in the
-/// middle of a segment: `location /a { alias /srv/; }` and `/a../x` is nginx's oldest hole.
+/// The path of a uri. The uri is normalised, so nothing in it leads upwards, but what an alias
+/// leaves of it may begin in the middle of a segment: `location /a { alias /srv/; }` and `/a../x`
+/// is nginx's oldest hole.
 pub fn map(exchange: &Exchange, uri: &[u8], to: &mut Vec<u8>) -> Result<(), Refusal> {
     document_root(exchange, to);
     let rest = match &exchange.settings().static_files.root.alias {

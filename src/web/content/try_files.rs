@@ -9,8 +9,9 @@ use crate::variable;
 
 use super::path;
 
-/// Looks for the candidates, if the location has any. The uri becomes the one that was found, and the request stays in its
-/// location; when none is there, the last word of the directive says where it goes.
+/// Looks for the candidates, if the location has any. The uri becomes the one that was found, and
+/// the request stays in its location; when none is there, the last word of the directive says where
+/// it goes.
 pub fn choose(exchange: &mut Exchange) -> Result<(), Exit> {
     let settings = exchange.settings().static_files.clone();
     let Some(wanted) = &settings.try_files else { return Ok(()) };
@@ -45,7 +46,8 @@ fn look(exchange: &Exchange, candidate: &Candidate) -> Result<Option<Vec<u8>>, R
     let mut uri = Vec::new();
     variable::write(exchange, &candidate.path, &mut uri);
     if let Some(literal) = &exchange.settings().static_files.root.alias {
-        // Under an alias a candidate is a path behind it; one that names the location's part is taken as if it did not.
+        // Under an alias a candidate is a path behind it; one that names the location's part is
+        // taken as if it did not.
         if !literal.is_empty() && !uri.starts_with(literal) {
             uri.splice(0..0, literal.iter().copied());
         }

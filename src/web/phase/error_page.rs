@@ -8,9 +8,11 @@ use crate::page;
 use crate::refusal::Refusal;
 use crate::variable;
 
-/// The way to the page for a refusal, or the redirect that stands for it. `None`: the built-in page.
+/// The way to the page for a refusal, or the redirect that stands for it. `None`: the built-in
+/// page.
 ///
-/// Looked up where the request failed, and only once for a request unless `recursive_error_pages` is on.
+/// Looked up where the request failed, and only once for a request unless `recursive_error_pages`
+/// is on.
 pub fn find(exchange: &mut Exchange, refusal: &Refusal) -> Option<Exit> {
     if matches!(refusal, Refusal::ClientGone) {
         return None;
@@ -29,7 +31,8 @@ pub fn find(exchange: &mut Exchange, refusal: &Refusal) -> Option<Exit> {
     Some(lead(exchange, page, status))
 }
 
-/// Whether a page exists here for this status: an app's answer is then replaced, with `uwsgi_intercept_errors`.
+/// Whether a page exists here for this status: an app's answer is then replaced, with
+/// `uwsgi_intercept_errors`.
 pub fn applies(exchange: &Exchange, status: u16) -> bool {
     let errors = &exchange.settings().errors;
     (!exchange.error_page || errors.recursive_error_pages)

@@ -1,12 +1,12 @@
-//! What is changed in an answer before it is sent: conditions and ranges first (they may still refuse), then its status and
-//! its fields.
+//! What is changed in an answer before it is sent: conditions and ranges first (they may still
+//! refuse), then its status and its fields.
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 use config::value::IfModifiedSince;
 use wire::conditional::{self, Comparison, Conditions, Verdict};
-use wire::http1::{Known, Version, field};
+use wire::http1::{Known, Version};
 use wire::range::{self, Ranges};
 
 use crate::content::uwsgi;
@@ -17,7 +17,8 @@ use crate::refusal::Refusal;
 use crate::reply::{Body, Part, Parts, Reply};
 use crate::variable;
 
-/// Answers 304 or 412 where a condition of the request says so. Only for 200, only for what has a time and a tag.
+/// Answers 304 or 412 where a condition of the request says so. Only for 200, only for what has a
+/// time and a tag.
 pub fn conditions(exchange: &Exchange, reply: &mut Reply) -> Result<(), Refusal> {
     if !reply.conditions || reply.status != 200 || exchange.forced_status.is_some() {
         return Ok(());
@@ -146,8 +147,13 @@ fn field_line(name: &[u8], value: &[u8], to: &mut Vec<u8>) {
     wire::http1::response::field(name, value, to);
 }
 
-/// Gives the answer its final status and its last fields. Nothing is refused here any more.
+/// Gives the answer its final status and the fields that the location adds. Nothing is refused here
+/// any more, and it is done once: before a file is cut to ranges, as in nginx, since If-Range
+/// compares with what is sent.
 pub fn apply(exchange: &mut Exchange, reply: &mut Reply) {
+    if std::mem::replace(&mut reply.dressed, true) {
+        return;
+    }
     if let Some(status) = exchange.forced_status {
         reply.status = status;
         reply.reason = None;
@@ -160,7 +166,8 @@ pub fn apply(exchange: &mut Exchange, reply: &mut Reply) {
     add_headers(exchange, reply);
 }
 
-/// `add_header`: for good answers, or `always`. Last-Modified and ETag replace what is there, others add.
+/// `add_header`: for good answers, or `always`. Last-Modified and ETag replace what is there,
+/// others add.
 fn add_headers(exchange: &Exchange, reply: &mut Reply) {
     let settings = &exchange.settings().headers;
     for header in &settings.add_header {
@@ -169,18 +176,19 @@ fn add_headers(exchange: &Exchange, reply: &mut Reply) {
         }
         let mut value = Vec::new();
         variable::write(exchange, &header.value, &mut value);
-        if value.is_empty() {
-            continue;
-        }
-        if !field::is_value(&value) {
-            // A variable brought a line end: what follows it would be a field of the client's choice.
-            value.retain(|byte| field::is_value(&[*byte]));
-        }
+        // A variable may bring a line end: what follows it would be a field of the client's choice.
+        value.retain(|byte| !matches!(byte, b'\r' | b'\n' | 0));
         let value = Bytes::from(value);
-        match &header.name.to_ascii_lowercase()[..] {
-            b"last-modified" => reply.last_modified = Some(value),
-            b"etag" => reply.etag = Some(value),
-            _ => reply.fields.add(header.name.clone(), value),
+        match &header.name[..] {
+            name if name.eq_ignore_ascii_case(b"last-modified") => {
+                reply.modified = wire::date::parse(&value);
+                reply.last_modified = Some(value).filter(|value| !value.is_empty());
+            }
+            name if name.eq_ignore_ascii_case(b"etag") => {
+                reply.etag = Some(value).filter(|value| !value.is_empty());
+            }
+            _ if value.is_empty() => {}
+            name => reply.fields.add(Bytes::copy_from_slice(name), value),
         }
     }
 }

@@ -26,8 +26,8 @@ pub enum Entry {
     Located,
 }
 
-/// Answers one request. Whatever happens, one reply is sent and one line is logged, after its last byte. A request that could
-/// not be read begins with the reason for that.
+/// Answers one request. Whatever happens, one reply is sent and one line is logged, after its last
+/// byte. A request that could not be read begins with the reason for that.
 pub async fn serve(exchange: &mut Exchange, unreadable: Option<Refusal>) {
     let begun = {
         let mut reply = decide(exchange, unreadable).await;
@@ -92,9 +92,9 @@ async fn pass(exchange: &mut Exchange, from: Entry) -> Result<Reply, Exit> {
         route::locate(exchange)?;
     }
     rewrite::in_location(exchange)?;
-    access::check(exchange)?;
     let mut reply = content::produce(exchange).await?;
     filter::conditions(exchange, &mut reply)?;
+    filter::apply(exchange, &mut reply);
     filter::ranges(exchange, &mut reply)?;
     Ok(reply)
 }

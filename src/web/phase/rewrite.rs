@@ -1,4 +1,5 @@
-//! The rewrite program of a server and of a location, in the order of the file. So far it knows `return`.
+//! The rewrite program of a server and of a location, in the order of the file. So far it knows
+//! `return`.
 
 use config::value::{Return, Text};
 use config::{Program, Step};
@@ -32,7 +33,8 @@ fn run(exchange: &Exchange, program: &Program) -> Result<(), Exit> {
     }
 }
 
-/// What `return` comes to: codes from 400 on alone go through error_page, everything else is an answer as it is.
+/// What `return` comes to: codes from 400 on alone go through error_page, everything else is an
+/// answer as it is.
 fn answer(exchange: &Exchange, answer: &Return) -> Exit {
     match answer {
         Return::Close => Reply::new(444).into(),

@@ -4,6 +4,7 @@ use config::{Found, TooHard};
 use wire::http1::target::Form;
 use wire::http1::{Known, Version, host};
 
+use super::access;
 use crate::exchange::{Exchange, Method};
 use crate::exit::Exit;
 use crate::redirect;
@@ -14,6 +15,7 @@ pub fn enter(exchange: &mut Exchange) -> Result<(), Refusal> {
     exchange.method = Method::of(exchange.request.method());
     read_host(exchange);
     choose_server(exchange)?;
+    access::method(exchange)?;
     let target = exchange.request.head.target.of(&exchange.request.bytes);
     let path = match exchange.request.head.form {
         Form::Origin => target,
@@ -31,7 +33,8 @@ pub fn enter(exchange: &mut Exchange) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The host: of an absolute target, else of the Host field; lower case, without port and trailing dot.
+/// The host: of an absolute target, else of the Host field; lower case, without port and trailing
+/// dot.
 fn read_host(exchange: &mut Exchange) {
     let request = &exchange.request;
     let target = request.head.target.of(&request.bytes);

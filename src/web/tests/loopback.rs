@@ -1,7 +1,7 @@
 //! A whole web worker on a loopback socket: bytes in, bytes out.
 //!
-//! Each test holds its configuration, its requests and the answers. The master is played by a thread with the other end of
-//! the control channel.
+//! Each test holds its configuration, its requests and the answers. The master is played by a
+//! thread with the other end of the control channel.
 
 mod support;
 
@@ -224,4 +224,34 @@ fn a_worker_whose_master_is_gone_ends() {
     kept.ask(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
     site.abandon();
     site.ended();
+}
+
+#[test]
+fn trace_and_connect_are_refused_wherever_they_go() {
+    let site = Site::with("return 200 ok;");
+    for request in ["TRACE / HTTP/1.1\nHost: x\n\n", "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n"] {
+        assert_eq!(site.ask(request).status, 405, "{request}");
+    }
+    for request in ["CONNECT / HTTP/1.1\nHost: x\n\n", "CONNECT x HTTP/1.1\r\nHost: x\r\n\r\n"] {
+        assert_eq!(site.ask(request).status, 400, "{request}");
+    }
+}
+
+#[test]
+fn a_field_that_the_location_adds_counts_for_if_range() {
+    let date = "Mon, 28 Sep 1970 06:00:00 GMT";
+    let text = format!(
+        "root ROOT; location = /a {{ add_header Last-Modified \"{date}\"; add_header X $uri; }}
+         location = /b {{ add_header Last-Modified \"\"; }}"
+    );
+    let site = Site::with(&text).file("a", b"0123456789").file("b", b"0123456789");
+    let ask = |path: &str| {
+        site.ask(&format!(
+            "GET /{path} HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1\r\nIf-Range: {date}\r\n\r\n"
+        ))
+    };
+    let (first, second) = (ask("a"), ask("b"));
+    assert_eq!((first.status, first.field("Last-Modified")), (206, Some(date)));
+    assert_eq!(first.field("X"), Some("/a"));
+    assert_eq!((second.status, second.field("Last-Modified")), (200, None));
 }

@@ -1,7 +1,8 @@
-//! The chunked transfer coding (RFC 9112, 7.1): decoded byte by byte as it arrives, encoded a chunk at a time.
+//! The chunked transfer coding (RFC 9112, 7.1): decoded byte by byte as it arrives, encoded a chunk
+//! at a time.
 //!
-//! Every line of the framing ends with CRLF, nothing else: a bare LF here is how requests are smuggled. Extensions and
-//! trailers are checked, bounded and dropped.
+//! Every line of the framing ends with CRLF, nothing else: a bare LF here is how requests are
+//! smuggled. Extensions and trailers are checked, bounded and dropped.
 
 use std::ops::Range;
 
@@ -52,7 +53,8 @@ pub struct Step {
 }
 
 impl Decoder {
-    /// Goes on with `input`. Stops behind the first piece of data; call again with what is behind `consumed`.
+    /// Goes on with `input`. Stops behind the first piece of data; call again with what is behind
+    /// `consumed`.
     pub fn decode(&mut self, input: &[u8]) -> Result<Step, Bad> {
         let mut at = 0;
         while at < input.len() && self.state != State::Done {

@@ -2,7 +2,8 @@
 
 use super::Bad;
 
-/// Request fields that the engine, the conditions and the logs look up; found once, while the head is read.
+/// Request fields that the engine, the conditions and the logs look up; found once, while the head
+/// is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 #[allow(missing_docs)] // each is the field of that name
@@ -89,7 +90,8 @@ pub struct Parts {
     pub name_is: Name,
 }
 
-/// What a field name is made of. nginx drops all but plain ones: `X_Y` and `X-Y` are the same variable to an application.
+/// What a field name is made of. nginx drops all but plain ones: `X_Y` and `X-Y` are the same
+/// variable to an application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
     /// Letters, digits, `-`.
@@ -102,8 +104,8 @@ pub enum Name {
 
 /// Takes a field line apart.
 ///
-/// Stricter than nginx: a name must be a token (RFC 9110, 5.6.2), a line must have a colon, and a value may hold no
-/// control character but the tab.
+/// Stricter than nginx: a name must be a token (RFC 9110, 5.6.2), a line must have a colon, and a
+/// value may hold no control character but the tab.
 pub fn split(line: &[u8]) -> Result<Parts, Bad> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(Bad::Malformed("client sent a folded header line"));

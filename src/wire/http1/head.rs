@@ -1,7 +1,8 @@
 //! The head of a request, read as it arrives.
 //!
-//! [`Head::advance`] is given everything that has arrived so far and goes on where it stopped. It keeps places instead of
-//! bytes, and its vector is reused, so a connection that is kept reads its requests without allocating.
+//! [`Head::advance`] is given everything that has arrived so far and goes on where it stopped. It
+//! keeps places instead of bytes, and its vector is reused, so a connection that is kept reads its
+//! requests without allocating.
 
 use memchr::memchr;
 
@@ -51,7 +52,8 @@ pub enum Framing {
     Chunked,
 }
 
-/// How much a head may hold (`client_header_buffer_size`, `large_client_header_buffers`, `max_headers`).
+/// How much a head may hold (`client_header_buffer_size`, `large_client_header_buffers`,
+/// `max_headers`).
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// The longest line, with its line end.
@@ -145,7 +147,8 @@ impl Head {
         rest[..end].trim_ascii_end()
     }
 
-    /// Goes on reading `bytes`, which begin with what was given before. `Some(length)` when the head is complete.
+    /// Goes on reading `bytes`, which begin with what was given before. `Some(length)` when the
+    /// head is complete.
     pub fn advance(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, Bad> {
         loop {
             if self.stage == Stage::Blank && !self.skip_blank(bytes, limits)? {
@@ -188,7 +191,8 @@ impl Head {
         self.fields.iter().filter(same).map(|field| field.value.of(bytes))
     }
 
-    /// Blank lines before a request are skipped, as nginx and RFC 9112 (2.2) do. False: nothing else is there yet.
+    /// Blank lines before a request are skipped, as nginx and RFC 9112 (2.2) do. False: nothing
+    /// else is there yet.
     fn skip_blank(&mut self, bytes: &[u8], limits: &Limits) -> Result<bool, Bad> {
         loop {
             if self.line_start >= limits.total {
@@ -238,7 +242,8 @@ impl Head {
         Ok(())
     }
 
-    /// Where the line's text ends. One head uses one kind of line end: bare LF throughout is read, as nginx does.
+    /// Where the line's text ends. One head uses one kind of line end: bare LF throughout is read,
+    /// as nginx does.
     fn line_end(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<usize, Bad> {
         let (ending, end) = match bytes[start..end].last() {
             Some(b'\r') => (Ending::CrLf, end - 1),
@@ -283,7 +288,8 @@ impl Head {
         Ok(false)
     }
 
-    /// Remembers where a known field is. A second one of those that must be unique makes the request bad.
+    /// Remembers where a known field is. A second one of those that must be unique makes the
+    /// request bad.
     fn note(&mut self, known: Known) -> Result<(), Bad> {
         let place = &mut self.known[known as usize];
         if *place == 0 {

@@ -2,8 +2,9 @@
 
 /// Takes a host apart into name and port. `None` when it is not a valid one.
 ///
-/// nginx's rules (no `/`, no blank, no `..`, port of digits up to 65535, `[v6]` as written), and in addition no delimiter
-/// of a URI and no quote: such a host reaches logs, redirects and applications.
+/// nginx's rules (no `/`, no blank, no `..`, port of digits up to 65535, `[v6]` as written), and in
+/// addition no delimiter of a URI and no quote: such a host reaches logs, redirects and
+/// applications.
 pub fn split(host: &[u8]) -> Option<(&[u8], Option<u16>)> {
     let (name, port) = match host.first()? {
         b'[' => {

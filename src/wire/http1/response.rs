@@ -1,6 +1,8 @@
-//! Response heads: reason phrases as nginx has them, and the pieces of a head written in nginx's order.
+//! Response heads: reason phrases as nginx has them, and the pieces of a head written in nginx's
+//! order.
 
-/// The reason phrase of a status: nginx's where it differs from RFC 9110, empty for a status nobody named.
+/// The reason phrase of a status: nginx's where it differs from RFC 9110, empty for a status nobody
+/// named.
 pub fn reason(status: u16) -> &'static str {
     match status {
         100 => "Continue",
@@ -50,7 +52,8 @@ pub fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Writes the status line. The version is always 1.1, also to clients of 1.0, as RFC 9110 (6.2) and nginx have it.
+/// Writes the status line. The version is always 1.1, also to clients of 1.0, as RFC 9110 (6.2) and
+/// nginx have it.
 pub fn status_line(status: u16, reason: &[u8], to: &mut Vec<u8>) {
     to.extend_from_slice(b"HTTP/1.1 ");
     decimal(u64::from(status), to);
