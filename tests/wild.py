@@ -212,7 +212,9 @@ def first_wrap(text):
 
 def outermost_names(text):
     """The first word of each directive that stands in no block."""
-    words = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|#[^\n]*|[{};]|(?:\\.|\$\{|[^\s{};])+'
+    # A brace ends a word only as the first letter of the next one, or when it opens a block.
+    bare = r"(?:\\.|\$\{|[^\s{};])(?:\\.|\$\{|[^\s{;])*"
+    words = r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|#[^\n]*|[{};]|' + bare
     depth, fresh = 0, True
     for word in re.findall(words, text):
         if word.startswith("#"):

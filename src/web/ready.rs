@@ -21,3 +21,9 @@ pub fn watch<T: AsRawFd>(fd: T) -> io::Result<AsyncFd<T>> {
 pub fn watch_reading<T: AsRawFd>(fd: T) -> io::Result<AsyncFd<T>> {
     AsyncFd::with_interest(fd, Interest::READABLE)
 }
+
+/// Watches a descriptor for writing alone. See [`watch`].
+#[allow(deprecated)]
+pub fn watch_writing<T: AsRawFd>(fd: T) -> io::Result<AsyncFd<T>> {
+    AsyncFd::with_interest(fd, Interest::WRITABLE)
+}

@@ -1,7 +1,7 @@
 //! The socket of a connection in tokio's hands: every operation is tried at once, and readiness is
 //! only waited for when the kernel said that it would block.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::unix::AsyncFd;
+use tokio::task::coop;
 
 use crate::ready;
 
@@ -25,6 +26,8 @@ pub enum Stream {
 #[derive(Debug)]
 pub struct Socket {
     fd: AsyncFd<Stream>,
+    /// Where room to write is watched apart, once somebody had to wait for it.
+    room: Option<OnceCell<AsyncFd<Stream>>>,
     /// The last read took all there was: the next one waits for the kernel's word first.
     drained: Cell<bool>,
 }
@@ -32,7 +35,14 @@ pub struct Socket {
 impl Socket {
     /// Registers the stream with the runtime.
     pub fn new(stream: Stream) -> io::Result<Socket> {
-        Ok(Socket { fd: ready::watch(stream)?, drained: Cell::new(false) })
+        Ok(Socket { fd: ready::watch(stream)?, room: None, drained: Cell::new(false) })
+    }
+
+    /// Registers a new stream that is written to first and answers later: only reading is watched,
+    /// because word of room to write would wake us for nothing, and the first read waits for word.
+    pub fn asking(stream: Stream) -> io::Result<Socket> {
+        let room = Some(OnceCell::new());
+        Ok(Socket { fd: ready::watch_reading(stream)?, room, drained: Cell::new(true) })
     }
 
     /// The stream itself.
@@ -40,8 +50,17 @@ impl Socket {
         self.fd.get_ref()
     }
 
-    /// Reads what is there; 0 at the end.
+    /// Reads what is there; 0 at the end. A peer that never lets us wait lets others have their turn.
     pub fn poll_read(&self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
+        let turn = ready!(coop::poll_proceed(cx));
+        let polled = self.poll_read_now(cx, to);
+        if polled.is_ready() {
+            turn.made_progress();
+        }
+        polled
+    }
+
+    fn poll_read_now(&self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
             if !self.drained.get() {
                 match self.stream().read(to) {
@@ -95,7 +114,7 @@ impl Socket {
 
     /// Ready when the socket may take bytes: call it only after a write that would have blocked.
     pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.fd.poll_write_ready(cx))?.retain_ready();
+        ready!(self.room()?.poll_write_ready(cx))?.retain_ready();
         Poll::Ready(Ok(()))
     }
 
@@ -105,16 +124,34 @@ impl Socket {
         self.attempt(|stream| stream.write_vectored(bytes))
     }
 
+    /// Forgets that the socket takes bytes: it is waited for until the kernel says so again.
+    pub fn forget_writable(&self) {
+        // A new watch waits for word anyway; of an old one the error is our own, and all that it does is done.
+        let Ok(room) = self.room() else { return };
+        let _ = room.try_io(tokio::io::Interest::WRITABLE, |_| {
+            Err::<(), _>(io::ErrorKind::WouldBlock.into())
+        });
+    }
+
+    /// What says that there is room to write. Of an asking stream it is a descriptor of its own, made when a write had to
+    /// wait: few have to.
+    fn room(&self) -> io::Result<&AsyncFd<Stream>> {
+        let Some(room) = &self.room else { return Ok(&self.fd) };
+        if let Some(room) = room.get() {
+            return Ok(room);
+        }
+        let watch = ready::watch_writing(self.stream().try_clone()?)?;
+        Ok(room.get_or_init(|| watch))
+    }
+
     /// Runs a write-like call (sendfile), with the same rules as [`Socket::write`].
     pub fn attempt<T>(&self, call: impl Fn(&Stream) -> io::Result<T>) -> io::Result<T> {
         loop {
             match call(self.stream()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let refused = self.fd.try_io(tokio::io::Interest::WRITABLE, |_| {
-                        Err::<T, _>(io::ErrorKind::WouldBlock.into())
-                    });
-                    return refused;
+                    self.forget_writable();
+                    return Err(error);
                 }
                 other => return other,
             }
