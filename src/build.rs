@@ -1,7 +1,8 @@
-//! Builds the Python extension (`src/wsgi`) and leaves it where `main.rs` embeds it: one binary holds everything.
+//! Builds the Python extension (`src/wsgi`) and leaves it where `main.rs` embeds it: one binary
+//! holds everything.
 //!
-//! The extension is a cdylib for every CPython from 3.9 on, so no Python is needed here. It gets a target directory of its own:
-//! the outer build holds the lock of the usual one.
+//! The extension is a cdylib for every CPython from 3.9 on, so no Python is needed here. It gets a
+//! target directory of its own: the outer build holds the lock of the usual one.
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -88,10 +88,15 @@ fn command(words: &[OsString]) -> Result<Mode, Usage> {
         Command::Help { directive: None, .. } => Ok(Mode::Say { text: usage(), to_stderr: false }),
         Command::Help { directive: Some(name), .. } => match config::manual::directive(&name) {
             Some(text) => Ok(Mode::Say { text, to_stderr: false }),
-            None => Err(Usage::Wrong(format!(
-                "unknown directive \"{name}\"; liege.conf(5) lists all of them"
-            ))),
+            None => Err(Usage::Wrong(unknown(&name))),
         },
+    }
+}
+
+fn unknown(name: &str) -> String {
+    match config::manual::nearest(name) {
+        Some(near) => format!("unknown directive \"{name}\"; did you mean \"{near}\"?"),
+        None => format!("unknown directive \"{name}\"; liege.conf(5) lists all of them"),
     }
 }
 
@@ -213,7 +218,8 @@ fn usage() -> String {
     include_str!("usage.txt").replace("{prefix}", master::PREFIX).replace("{file}", master::FILE)
 }
 
-/// What `-V` adds: the nginx whose behaviour is followed, and the modules by nginx's build flags, because tools parse both.
+/// What `-V` adds: the nginx whose behaviour is followed, and the modules by nginx's build flags,
+/// because tools parse both.
 fn build() -> String {
     let mut text = String::from("nginx version: nginx/1.30.6\nconfigure arguments:");
     text.push_str(&format!(" --prefix={} --conf-path={}", master::PREFIX, master::FILE));

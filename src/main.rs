@@ -11,8 +11,8 @@ use cli::Mode;
 static EXTENSION: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/_liege.so"));
 
 fn main() -> ExitCode {
-    // Before any thread exists and before any file is opened: titles are written over the argument area, and descriptors 0 to 2
-    // must be taken.
+    // Before any thread exists and before any file is opened: titles are written over the argument
+    // area, and descriptors 0 to 2 must be taken.
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     if let Err(error) = sys::exec::open_standard().and_then(|()| sys::exec::close_others_on_exec())
     {

@@ -1,6 +1,7 @@
 //! `liege run`: one application on one address, from flags instead of a file.
 //!
-//! The flags become a configuration text that is read like any other; nothing else in liege knows about this command.
+//! The flags become a configuration text that is read like any other; nothing else in liege knows
+//! about this command.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,8 @@ use master::Start;
 /// The flags of `liege run`.
 #[derive(Args)]
 pub struct Run {
-    /// The application: module and callable, as in `shop.wsgi:application` (the callable may be left out)
+    /// The application: module and callable, as in `shop.wsgi:application` (the callable may be
+    /// left out)
     #[arg(value_name = "MODULE[:CALLABLE]")]
     application: String,
     /// Serve the files of DIR under URL, without Python
@@ -68,7 +70,8 @@ impl Run {
             self.processes, self.threads
         ));
         text.push_str(&format!(
-            "http {{\n    access_log off;\n    default_type application/octet-stream;\n{}\n    server {{\n        listen {};\n",
+            "http {{\n    access_log off;\n    default_type application/octet-stream;\n{}\n    \
+             server {{\n        listen {};\n",
             include_str!("../conf/mime.types"),
             quoted(&self.listen)
         ));
@@ -98,7 +101,8 @@ fn app_name(module: &str) -> String {
     if name.is_empty() { "app".into() } else { name }
 }
 
-/// `/static=DIR` as a location. Both ends get their slash, because alias replaces the matched text as it stands.
+/// `/static=DIR` as a location. Both ends get their slash, because alias replaces the matched text
+/// as it stands.
 fn location(mapping: &str, here: &Path) -> Result<String, String> {
     let Some((url, directory)) = mapping.split_once('=').filter(|(url, _)| url.starts_with('/'))
     else {

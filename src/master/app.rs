@@ -1,8 +1,9 @@
-//! From an app's section to the order of its processes: user, directory, interpreter, environment, socket.
+//! From an app's section to the order of its processes: user, directory, interpreter, environment,
+//! socket.
 //!
-//! `resolve_apps` settles what a reading can settle (users, sockets). Directory and interpreter are resolved when a generation
-//! begins, because they belong to it: a crash restarts what was resolved then, only a new generation follows a `current` link
-//! anew.
+//! `resolve_apps` settles what a reading can settle (users, sockets). Directory and interpreter are
+//! resolved when a generation begins, because they belong to it: a crash restarts what was resolved
+//! then, only a new generation follows a `current` link anew.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -85,8 +86,8 @@ impl AppPlace {
         (self.address.to_string(), self.identity.clone())
     }
 
-    /// Removes a socket that a dead master left. In the run directory the lock says that it is nobody's, even while workers of
-    /// that master finish their last requests.
+    /// Removes a socket that a dead master left. In the run directory the lock says that it is
+    /// nobody's, even while workers of that master finish their last requests.
     pub fn make_room(&self) -> io::Result<()> {
         match &self.address {
             Address::Unix(path) if self.private => sys::socket::unlink(path),
@@ -105,7 +106,9 @@ impl AppPlace {
             Some(words) => AppKind::Program(words.clone()),
             None => AppKind::Wsgi(self.wsgi(&chdir, &resolved)?),
         };
-        let env = environment::of_app(start, deployment, app, self.identity.as_ref());
+        let ours = environment::ours();
+        let env =
+            environment::of_app(&ours, start.keep_caller, deployment, app, self.identity.as_ref());
         Ok(AppOrder {
             name: app.name.clone(),
             generation: 0,
@@ -165,8 +168,8 @@ pub fn reload(app: &AppDeployment) -> Reload {
     }
 }
 
-/// The app's own interpreter: of its virtual environment, else `python`, else the first python3 on PATH that its user may
-/// execute.
+/// The app's own interpreter: of its virtual environment, else `python`, else the first python3 on
+/// PATH that its user may execute.
 fn interpreter(
     app: &AppDeployment,
     chdir: &Path,
@@ -200,12 +203,14 @@ fn interpreter(
     }
 }
 
-/// Refuses an interpreter that the app's user cannot reach, naming the directory that is in the way.
+/// Refuses an interpreter that the app's user cannot reach, naming the directory that is in the
+/// way.
 fn reachable(python: PathBuf, who: Option<&Identity>) -> Result<PathBuf, Failed> {
     let Some(blocked) = identity::blocked_at(&python, who) else { return Ok(python) };
     let user = who.map_or("this user", |who| who.name.as_str());
     let why = format!(
-        "user {user} has no permission for {}; give it (chmod o+x), name another uid, or another python",
+        "user {user} has no permission for {}; give it (chmod o+x), name another uid, or another \
+         python",
         blocked.display()
     );
     Err(Failed::because("execute", python.display(), why))
@@ -223,7 +228,8 @@ fn of_virtualenv(venv: &Path) -> Result<PathBuf, Failed> {
     if !python.exists() {
         let gone = std::fs::read_link(&python).unwrap_or_default();
         let why = format!(
-            "its bin/python leads to {}, which is not installed any more; make it anew with: python3 -m venv --clear",
+            "its bin/python leads to {}, which is not installed any more; make it anew with: \
+             python3 -m venv --clear",
             gone.display()
         );
         return Err(remedy(&why));
@@ -231,7 +237,8 @@ fn of_virtualenv(venv: &Path) -> Result<PathBuf, Failed> {
     Ok(python)
 }
 
-/// In the child, already the app's user: executes the interpreter or the program. Returns only on failure.
+/// In the child, already the app's user: executes the interpreter or the program. Returns only on
+/// failure.
 pub fn execute(channel: Channel, order: &AppOrder, fds: Vec<OwnedFd>) -> Failed {
     let mut fds = fds.into_iter();
     match (&order.kind, fds.next(), fds.next(), fds.next()) {

@@ -1,4 +1,5 @@
-//! What apps write to their standard output and error: one pipe for each generation, cut into lines for the error log.
+//! What apps write to their standard output and error: one pipe for each generation, cut into lines
+//! for the error log.
 
 use std::fs::File;
 use std::io::Read;

@@ -1,4 +1,5 @@
-//! `-t` and `-T`: read the configuration in this process, try what a start would do to files and sockets, say how it went.
+//! `-t` and `-T`: read the configuration in this process, try what a start would do to files and
+//! sockets, say how it went.
 
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +14,8 @@ use crate::logs::Logs;
 use crate::source::Disk;
 use crate::{Failed, Start, files, identity, reader};
 
-/// Checks the configuration; with `dump` its files are printed to standard output, with `quiet` only failures are printed.
+/// Checks the configuration; with `dump` its files are printed to standard output, with `quiet`
+/// only failures are printed.
 pub fn run(start: &Start, dump: bool, quiet: bool) -> ExitCode {
     let order = start.order();
     let file = order.file.display().to_string();
@@ -42,14 +44,14 @@ pub fn run(start: &Start, dump: bool, quiet: bool) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// What a start would do before any child: users, directories, logs, sockets (an address in use is somebody's running liege
-/// and tolerated, as nginx does), the pid file.
+/// What a start would do before any child: users, directories, logs, sockets (an address in use is
+/// somebody's running liege and tolerated, as nginx does), the pid file.
 fn rehearse(start: &Start, deployment: &Deployment) -> Result<(), Failed> {
     let mut log = Log::to_stderr(Level::Warn);
     let web = identity::web_user(deployment, start, &mut log)?;
     files::prepare(deployment, web.as_ref())?;
     Logs::open(deployment)?;
-    Listeners::default().rehearse(deployment)?;
+    Listeners::rehearse(deployment)?;
     for app in &deployment.apps {
         identity::app_user(app, web.as_ref(), start)?;
     }

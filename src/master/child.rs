@@ -1,17 +1,19 @@
-//! What runs in a child of the master before it is a web worker, an app or a reader: take the order, give up what is not
-//! needed, become somebody else.
+//! What runs in a child of the master before it is a web worker, an app or a reader: take the
+//! order, give up what is not needed, become somebody else.
 //!
-//! The child is single-threaded here and trusts only its order. The steps and their sequence follow one rule: whatever needs
-//! root comes before the drop, whatever the drop undoes (PR_SET_PDEATHSIG) comes after it.
+//! The child is single-threaded here and trusts only its order. The steps and their sequence follow
+//! one rule: whatever needs root comes before the drop, whatever the drop undoes (PR_SET_PDEATHSIG)
+//! comes after it.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use sys::channel::Channel;
 use wire::message::{AppOrder, FromApp, Identity, Order, WebOrder, decode, encode};
 
+use crate::children::USUAL_FILES;
 use crate::{Failed, app, reader};
 
 /// The word that makes this binary a child. It is long because titles are written over it.
@@ -54,7 +56,11 @@ fn become_what_is_ordered(entries: &Entries) -> Result<ExitCode, Failed> {
     let order = decode(&bytes)
         .ok_or_else(|| Failed::because("start", "child", "its order cannot be decoded"))?;
     match order {
-        Order::Read(order) => Ok(reader::serve(&channel, &order)),
+        Order::Read(order) => {
+            // One that hangs in a name server must not outlive its master.
+            sys::child::die_with_parent(sys::child::parent()).map_err(failed)?;
+            Ok(reader::serve(&channel, &order))
+        }
         Order::Web(order) => web(entries, channel, order, fds),
         Order::App(order) => Err(start_app(channel, &order, fds)),
     }
@@ -84,6 +90,7 @@ fn start_app(channel: Channel, order: &AppOrder, fds: Vec<OwnedFd>) -> Failed {
     let parent = sys::child::parent();
     let steps = || -> Result<(), Failed> {
         sys::title::set(&format!("liege: app {} master", order.name));
+        usual_open_files().map_err(|e| Failed::new("limit", "open files", e))?;
         become_identity(order.identity.as_ref())?;
         // After the drop, because a change of user clears it.
         sys::child::die_with_parent(parent).map_err(|e| Failed::new("start", &order.name, e))?;
@@ -93,16 +100,23 @@ fn start_app(channel: Channel, order: &AppOrder, fds: Vec<OwnedFd>) -> Failed {
         std::env::set_current_dir(&order.chdir)
             .map_err(|e| Failed::new("chdir to", order.chdir.display(), e))
     };
-    let spare = channel.as_fd().try_clone_to_owned();
+    // Above 3, where a program's socket is put.
+    let spare = channel.try_clone();
     let failed = match steps() {
         Ok(()) => app::execute(channel, order, fds),
         Err(failed) => failed,
     };
-    if let Ok(channel) = spare.map(Channel::from) {
+    if let Ok(channel) = spare {
         let news = FromApp::Failed { cause: failed.to_string(), traceback: String::new() };
         let _ = channel.send(&encode(&news), &[]);
     }
     failed
+}
+
+/// Gives up the room that the master made for its own descriptors.
+fn usual_open_files() -> std::io::Result<()> {
+    let usual = std::env::var(USUAL_FILES).ok().and_then(|usual| usual.parse().ok());
+    usual.map_or(Ok(()), sys::limits::open_files)
 }
 
 fn become_identity(identity: Option<&Identity>) -> Result<(), Failed> {

@@ -1,11 +1,13 @@
-//! Starting a child: /proc/self/exe with the control channel as its standard input, and nothing else of the master's.
+//! Starting a child: /proc/self/exe with the control channel as its standard input, and nothing
+//! else of the master's.
 //!
-//! std spawns without fork (posix_spawn), so that the child has an address-space layout of its own and the watching thread can
-//! do no harm.
+//! std spawns without fork (posix_spawn), so that the child has an address-space layout of its own
+//! and the watching thread can do no harm.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use sys::channel::Channel;
@@ -35,6 +37,21 @@ impl Child {
 /// How long the kernel may take to end a killed process.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How many files a program may expect to open: the limit before the master raised its own.
+static OPEN_FILES: OnceLock<u64> = OnceLock::new();
+
+/// How a child learns of it.
+pub(crate) const USUAL_FILES: &str = "LIEGE_USUAL_OPEN_FILES";
+
+/// Raises the limit of open files for the master and its web workers: each app costs the master
+/// several. Apps get back what liege was started with, because select(2) fails past 1,024.
+pub fn raise_open_files() {
+    // Whoever may not raise it has what there is.
+    if let Ok(before) = sys::limits::most_open_files() {
+        OPEN_FILES.get_or_init(|| before);
+    }
+}
+
 /// Starts a child and gives it its order. `what` names it in errors.
 pub fn spawn(what: &str, order: &Order, fds: &[BorrowedFd<'_>]) -> Result<Child, Failed> {
     let failed = |e| Failed::new("start", what, e);
@@ -45,6 +62,9 @@ pub fn spawn(what: &str, order: &Order, fds: &[BorrowedFd<'_>]) -> Result<Child,
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
+    }
+    if let Some(files) = OPEN_FILES.get() {
+        command.env(USUAL_FILES, files.to_string());
     }
     // A group of its own: an app ends as a whole, and a terminal's Ctrl-C reaches the master alone.
     command.process_group(0);

@@ -1,5 +1,6 @@
-//! Going to the background without fork: a second liege is spawned in a session of its own, and the first one waits until the
-//! second one's sockets listen, so that the shell's prompt means what it says.
+//! Going to the background without fork: a second liege is spawned in a session of its own, and the
+//! first one waits until the second one's sockets listen, so that the shell's prompt means what it
+//! says.
 
 use std::io::IsTerminal;
 use std::os::fd::OwnedFd;
@@ -23,7 +24,8 @@ pub fn in_background() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// `daemon on`: spawns the second liege and returns the exit status of this one. `None` when this process is to serve.
+/// `daemon on`: spawns the second liege and returns the exit status of this one. `None` when this
+/// process is to serve.
 pub fn background(start: &Start, first: &Reading) -> Result<Option<ExitCode>, Failed> {
     let wanted = first.deployment.as_ref().is_some_and(|deployment| deployment.daemon);
     if !wanted || in_background() {
@@ -52,6 +54,8 @@ fn reason_to_stay(start: &Start) -> Option<&'static str> {
         Some("by liege run")
     } else if std::env::var_os("NOTIFY_SOCKET").is_some() {
         Some("under systemd (NOTIFY_SOCKET is set)")
+    } else if std::env::var_os("LISTEN_FDS").is_some() {
+        Some("because its sockets are passed to this process (LISTEN_FDS is set)")
     } else if std::process::id() == 1 {
         Some("in a container (this is process 1)")
     } else {
@@ -63,7 +67,8 @@ fn reason_to_stay(start: &Start) -> Option<&'static str> {
 pub struct Parent(Option<Channel>);
 
 impl Parent {
-    /// Leaves the terminal: a session of its own, standard input empty.
+    /// Leaves the terminal and the file system it was started in: a session of its own, standard
+    /// input empty, / for its directory.
     pub fn leave() -> Result<Parent, Failed> {
         if !in_background() {
             return Ok(Parent(None));
@@ -71,6 +76,7 @@ impl Parent {
         let failed = |e| Failed::new("go", "to the background", e);
         let channel = Channel::from_stdin().map_err(failed)?;
         sys::child::new_session().map_err(failed)?;
+        std::env::set_current_dir("/").map_err(failed)?;
         Ok(Parent(Some(channel)))
     }
 

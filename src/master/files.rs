@@ -36,6 +36,20 @@ pub fn write_pid(path: &Path) -> Result<(), Failed> {
     std::fs::write(path, format!("{}\n", std::process::id())).map_err(failed)
 }
 
+/// A reload names another pid file: the new one is written before the old one goes.
+pub fn move_pid(old: &Path, new: &Path) -> Result<(), Failed> {
+    if old != new {
+        write_pid(new)?;
+        remove_pid(old);
+    }
+    Ok(())
+}
+
+/// Whether a master that could not tidy up left its pid file.
+pub fn left_behind(pid: &Path) -> bool {
+    std::fs::metadata(pid).is_ok_and(|meta| meta.len() > 0)
+}
+
 /// Removes the pid file, if it is still ours.
 pub fn remove_pid(path: &Path) {
     let ours = |text: String| text.trim() == std::process::id().to_string();

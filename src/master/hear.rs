@@ -1,5 +1,7 @@
 //! What the kernel and the children say, as events for the supervisor.
 
+use std::time::Instant;
+
 use supervisor::{End, Event, Seat, Slot};
 use sys::channel::Received;
 use wire::message::{self, FromApp, FromWeb, FromWorker, decode};
@@ -20,9 +22,10 @@ impl Master {
             Token::Signal(signal) => self.asked(signal),
             Token::Watch => self.files_changed(),
             Token::Reader => self.reader_spoke(),
-            Token::Channel(slot) => self.channel_spoke(&slot),
+            Token::Channel(slot) => drop(self.channel_spoke(&slot)),
             Token::Process(slot) => self.process_ended(&slot),
             Token::Output(number) => self.output(number),
+            Token::Inbox(slot) => self.program_notified(&slot),
         }
     }
 
@@ -34,6 +37,10 @@ impl Master {
             Asked::Reopen => self.reopen_logs(),
             Asked::ClearWaits => self.events.push_back(Event::ClearWaits),
             Asked::Reap => self.strangers = true,
+            Asked::Upgrade => self.log.warn(
+                "SIGUSR2: liege cannot replace its binary while it runs; \
+                 a restart keeps the sockets of a socket unit (LISTEN_FDS)",
+            ),
             Asked::Nothing => {}
         }
     }
@@ -43,29 +50,51 @@ impl Master {
             if graceful { "gracefully: requests in flight are answered first" } else { "now" };
         self.log.notice(format_args!("stopping {how}"));
         let _ = sys::notify::stopping();
-        self.reader = None;
+        self.end_reader();
+        self.again = None;
         self.events.push_back(Event::Stop { graceful });
     }
 
-    fn channel_spoke(&mut self, slot: &Slot) {
+    /// Ends the run with status 1.
+    pub(crate) fn give_up(&mut self) {
+        self.gave_up = true;
+        self.stop(false);
+    }
+
+    /// Hears a child for one turn; true when it may have more to say.
+    fn channel_spoke(&mut self, slot: &Slot) -> bool {
         for _ in 0..TURN {
-            let Some(channel) = self.posts.channel(slot) else { return };
+            let Some(channel) = self.posts.channel(slot) else { return false };
             match channel.recv() {
                 Ok(Received::Message { bytes, pid, .. }) => {
                     if let Some(pid) = pid.filter(|_| matches!(slot.seat, Seat::Worker(_))) {
-                        self.posts.attest(&mut self.tokens, slot, pid);
+                        let group = self.groups.get(&(slot.unit.clone(), slot.generation));
+                        self.posts.attest(&mut self.tokens, slot, pid, group.copied());
                     }
                     if !self.understood(slot, &bytes) {
                         self.log.alert(format_args!(
                             "{}: said what no process of liege says",
                             tell::name(slot)
                         ));
-                        return self.channel_closed(slot);
+                        self.channel_closed(slot);
+                        return false;
                     }
                 }
-                Ok(Received::Closed) => return self.channel_closed(slot),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-                Err(_) => return self.channel_closed(slot),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
+                Ok(Received::Closed) | Err(_) => {
+                    self.channel_closed(slot);
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Hears what a child said before it ended: its channel may hold more than one turn's.
+    fn hear_out(&mut self, slot: &Slot) {
+        for _ in 0..TURN {
+            if !self.channel_spoke(slot) {
+                return;
             }
         }
     }
@@ -102,7 +131,7 @@ impl Master {
                     message::End::Signal(signal) => End::Signal(signal),
                 };
                 // What a worker said before it died is heard first.
-                self.channel_spoke(&worker);
+                self.hear_out(&worker);
                 self.gone(&worker, end);
             }
             FromApp::Note(text) => {
@@ -123,12 +152,12 @@ impl Master {
             FromWorker::Tired => self.events.push_back(Event::Tired(slot.clone())),
             FromWorker::Harakiri { request } => {
                 // It ends itself: no crash.
-                self.asked_to_end.insert(slot.clone());
+                self.will_end(slot);
                 let request: String = request.chars().take(2000).collect();
                 let name = tell::name(slot);
                 self.log.error(format_args!(
-                    "{name}: harakiri: the request \"{request}\" took longer than harakiri allows; its Python \
-                     stack is above; give it more time with harakiri in the app block"
+                    "{name}: harakiri: the request \"{request}\" took longer than harakiri allows; \
+                     its Python stack is above; give it more time with harakiri in the app block"
                 ));
             }
         }
@@ -147,7 +176,7 @@ impl Master {
     }
 
     pub(crate) fn ready(&mut self, slot: &Slot) {
-        if let Some(post) = self.posts.at(slot) {
+        if let Some(post) = self.posts.at(slot).filter(|post| !post.ready) {
             post.ready = true;
             self.events.push_back(Event::Ready(slot.clone()));
         }
@@ -158,15 +187,17 @@ impl Master {
         self.events.push_back(Event::Failed { slot: slot.clone(), cause });
     }
 
-    /// End-of-file, or nonsense. Its process is ended too: without its channel it can be neither told nor heard. Only a program
-    /// closes its channel by being executed.
+    /// End-of-file, or nonsense. Its process is ended too: without its channel it can be neither
+    /// told nor heard. Only a program closes its channel by being executed.
     fn channel_closed(&mut self, slot: &Slot) {
         self.posts.close_channel(&mut self.tokens, slot);
         if slot.seat == Seat::Program {
             return;
         }
         match self.posts.process(slot) {
-            Some(process) => self.timers.channel_closed(slot.clone(), process.pid()),
+            Some(process) => {
+                self.timers.channel_closed(Instant::now(), slot.clone(), process.pid());
+            }
             // A worker that never spoke: its app master tells how it ended, if there is one.
             None if !self.posts.has_master(slot) => self.gone(slot, End::Status(1)),
             None => {}
@@ -175,7 +206,11 @@ impl Master {
 
     /// Ends what closed its channel and lives on.
     pub(crate) fn end_the_mute(&mut self) {
-        for (slot, pid) in self.timers.overdue() {
+        for (slot, pid) in self.timers.overdue(Instant::now()) {
+            // The supervisor ends in time what was told to end.
+            if self.asked_to_end.contains(&slot) {
+                continue;
+            }
             if let Some(process) = self.posts.process(&slot).filter(|process| process.pid() == pid)
             {
                 let _ = process.signal(sys::child::Signal::SIGKILL);
@@ -184,19 +219,35 @@ impl Master {
     }
 
     fn process_ended(&mut self, slot: &Slot) {
-        // Its last words come before its end.
-        self.channel_spoke(slot);
+        // Its last words come before its end: a channel holds more than one turn's.
+        self.hear_out(slot);
         if matches!(slot.seat, Seat::Master | Seat::Program) && !self.posts.has_workers(slot) {
-            // Not reaped yet, so the number of its group is still its own: what the app started ends with it.
+            // Not reaped yet, so the number of its group is still its own: what the app started
+            // ends with it.
             let group = self.posts.process(slot).map(sys::child::Pidfd::pid);
             group.map(|group| sys::child::kill_group(group, sys::child::Signal::SIGKILL));
         }
         match self.posts.reap(slot) {
-            Some(end) => self.gone(slot, end),
-            None if self.posts.has_master(slot) && slot.seat != Seat::Master => {
+            Ok(Some(end)) => self.gone(slot, end),
+            Ok(None) => {}
+            // Not ours to reap: its app master will tell how it ended.
+            Err(_) if matches!(slot.seat, Seat::Worker(_)) && self.posts.has_master(slot) => {
                 self.posts.ignore_process(&mut self.tokens, slot);
             }
-            None => {}
+            // Its app master reaped it and died before it told.
+            Err(_) => self.gone(slot, End::Signal(9)),
+        }
+    }
+
+    /// A program's words on its NOTIFY_SOCKET count when the kernel says that they are its own.
+    fn program_notified(&mut self, slot: &Slot) {
+        let itself = self.posts.process(slot).map(sys::child::Pidfd::pid);
+        for _ in 0..TURN {
+            let Some((inbox, _)) = self.inboxes.get(slot) else { return };
+            let Ok(Received::Message { bytes, pid, .. }) = inbox.receive() else { return };
+            if pid == itself && sys::notify::says_ready(&bytes) {
+                self.ready(slot);
+            }
         }
     }
 
@@ -213,6 +264,9 @@ impl Master {
             _ => self.log.alert(line),
         }
         self.asked_to_end.remove(slot);
+        if let Some((inbox, token)) = self.inboxes.remove(slot) {
+            self.tokens.remove(&inbox, token);
+        }
         self.events.push_back(Event::Exited { slot: slot.clone(), end });
         if slot.seat == Seat::Master {
             for lost in self.posts.adopt(&mut self.tokens, slot) {
@@ -226,6 +280,14 @@ impl Master {
         if std::mem::take(&mut self.strangers) {
             let ours = self.posts.pids();
             sys::child::reap_strangers(|pid| ours.contains(&pid));
+        }
+    }
+
+    /// What apps wrote and nobody has read yet: the last deed of the log.
+    pub(crate) fn last_words(&mut self) {
+        let numbers: Vec<u64> = self.outputs.keys().copied().collect();
+        for number in numbers {
+            self.output(number);
         }
     }
 

@@ -1,8 +1,9 @@
 //! The master: kernel facts become events, the supervisor's actions become system calls.
 //!
-//! It owns every listening socket, every log file and every child, and decides nothing: `supervisor` says what to start, stop
-//! and kill, `config` says what a file means (in a child, the reader). It never forks (children are spawned from
-//! /proc/self/exe), never speaks HTTP and never runs an app's code. Start reading at [`serve`] and `master::Master::turn`.
+//! It owns every listening socket, every log file and every child, and decides nothing:
+//! `supervisor` says what to start, stop and kill, `config` says what a file means (in a child, the
+//! reader). It never forks (children are spawned from /proc/self/exe), never speaks HTTP and never
+//! runs an app's code. Start reading at [`serve`] and `master::Master::turn`.
 
 mod app;
 mod app_log;

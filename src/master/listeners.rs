@@ -1,8 +1,11 @@
-//! The listening sockets: opened here, kept for the master's life or until no configuration names them, passed to children.
+//! The listening sockets: opened here, kept for the master's life or until no configuration names
+//! them, passed to children.
 //!
-//! No reload, crash or restart of a worker refuses a connection, because the sockets are here and never close meanwhile.
+//! No reload, crash or restart of a worker refuses a connection, because the sockets are here and
+//! never close meanwhile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
@@ -12,25 +15,56 @@ use sys::socket::{Address, ListenOptions};
 
 use crate::Failed;
 use crate::app::AppPlace;
+use crate::log::Log;
 
 /// The open sockets by address; several for one address with `reuseport`, one for each web worker.
 #[derive(Default)]
 pub struct Listeners {
-    open: BTreeMap<String, Vec<OwnedFd>>,
+    open: BTreeMap<Address, Vec<OwnedFd>>,
     /// Sockets that another process opened for us (LISTEN_FDS), until an address claims them.
-    given: BTreeMap<String, OwnedFd>,
+    given: BTreeMap<Address, OwnedFd>,
+    /// Addresses whose file is somebody else's, because the socket was given.
+    adopted: BTreeSet<Address>,
+    /// How often an address in use is tried again.
+    tries: u32,
 }
+
+/// How long one waits between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What is needed of each address: how many sockets.
+pub type Wanted = BTreeMap<Address, usize>;
 
 impl Listeners {
     /// Takes the sockets that systemd hands over, by address.
-    pub fn adopt() -> Listeners {
+    pub fn adopt(log: &mut Log) -> Listeners {
         let mut given = BTreeMap::new();
-        for (fd, _name) in sys::socket::take_listen_fds() {
-            if let Ok(address) = sys::socket::address_of(&fd) {
-                given.insert(address.to_string(), fd);
+        for (fd, name) in sys::socket::take_listen_fds() {
+            match sys::socket::address_of(&fd) {
+                Ok(address) => drop(given.insert(address, fd)),
+                Err(_) => log.warn(format_args!(
+                    "LISTEN_FDS: descriptor \"{name}\" is no listening stream socket and is closed"
+                )),
             }
         }
-        Listeners { open: BTreeMap::new(), given }
+        Listeners { given, ..Listeners::default() }
+    }
+
+    /// After a master that was killed its workers hold their sockets for the requests in flight
+    /// (2 s): addresses in use are tried again so long. Only at a start; a reload never waits.
+    pub fn wait_for_the_dead(&mut self) {
+        self.tries = 30;
+    }
+
+    /// The start is over: what was given and nobody named is closed, and no address is waited for.
+    pub fn settled(&mut self, log: &mut Log) {
+        self.tries = 0;
+        for address in std::mem::take(&mut self.given).into_keys() {
+            log.warn(format_args!(
+                "LISTEN_FDS: no listen and no app names {address}, so its socket is closed; \
+                 write listen {address} or take it out of the socket unit"
+            ));
+        }
     }
 
     /// Opens what is not open yet: all or nothing.
@@ -40,42 +74,52 @@ impl Listeners {
         apps: impl Iterator<Item = &'a AppPlace>,
     ) -> Result<(), Failed> {
         let mut opened = Vec::new();
+        let done = self.open_all(deployment, apps, &mut opened);
+        for (address, socket) in opened {
+            match done {
+                Ok(()) => self.open.entry(address).or_default().push(socket),
+                Err(_) => self.unlink_one(&address),
+            }
+        }
+        done
+    }
+
+    fn open_all<'a>(
+        &mut self,
+        deployment: &Deployment,
+        apps: impl Iterator<Item = &'a AppPlace>,
+        opened: &mut Vec<(Address, OwnedFd)>,
+    ) -> Result<(), Failed> {
         for wanted in &deployment.listeners {
             let address = address(&wanted.address);
-            let count = sockets(wanted, deployment);
-            for _ in self.count(&address)..count {
-                opened.push((
-                    address.to_string(),
-                    self.claim(&address, || sys::socket::listen(&address, &options(wanted)))?,
-                ));
+            if self.count(&address) == 0 {
+                let open = || sys::socket::listen(&address, &options(wanted));
+                let socket = self.claim(&address, open)?;
+                opened.push((address, socket));
             }
         }
         for app in apps {
             if self.count(&app.address) == 0 {
-                opened.push((
-                    app.address.to_string(),
-                    self.claim(&app.address, || {
-                        app.make_room()?;
-                        sys::socket::listen(&app.address, &app.options)
-                    })?,
-                ));
+                let open = || {
+                    app.make_room()?;
+                    sys::socket::listen(&app.address, &app.options)
+                };
+                let socket = self.claim(&app.address, open)?;
+                opened.push((app.address.clone(), socket));
             }
-        }
-        for (address, socket) in opened {
-            self.open.entry(address).or_default().push(socket);
         }
         Ok(())
     }
 
     /// Tries to open what `-t` finds; an address in use is somebody's running liege.
-    pub fn rehearse(&self, deployment: &Deployment) -> Result<(), Failed> {
+    pub fn rehearse(deployment: &Deployment) -> Result<(), Failed> {
         for wanted in &deployment.listeners {
             let address = address(&wanted.address);
             if let Address::Unix(_) = address {
                 continue;
             }
             match sys::socket::listen(&address, &options(wanted)) {
-                Err(error) if error.kind() != std::io::ErrorKind::AddrInUse => {
+                Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
                     return Err(Failed::new("bind", &address, error));
                 }
                 _ => {}
@@ -84,35 +128,48 @@ impl Listeners {
         Ok(())
     }
 
-    /// Closes what an accepted configuration no longer names. Workers that drain hold descriptors of their own.
-    pub fn keep<'a>(&mut self, deployment: &Deployment, apps: impl Iterator<Item = &'a AppPlace>) {
-        let web = deployment.listeners.iter().map(|wanted| address(&wanted.address).to_string());
-        let names: Vec<String> = web.chain(apps.map(|app| app.address.to_string())).collect();
-        self.open.retain(|address, _| {
-            let kept = names.contains(address);
-            if !kept && let Some(path) = address.strip_prefix("unix:") {
-                let _ = sys::socket::unlink(Path::new(path));
+    /// Closes what nobody wants any more. Workers that drain hold descriptors of their own.
+    pub fn keep(&mut self, wanted: &Wanted) {
+        for (address, sockets) in &mut self.open {
+            sockets.truncate(wanted.get(address).copied().unwrap_or(0));
+        }
+        let open = std::mem::take(&mut self.open);
+        let (closed, kept) = open.into_iter().partition(|(_, sockets)| sockets.is_empty());
+        self.open = kept;
+        let closed: BTreeMap<Address, Vec<OwnedFd>> = closed;
+        closed.keys().for_each(|address| self.unlink_one(address));
+    }
+
+    /// With `reuseport` each web worker has a socket of its own. It is opened when its worker
+    /// starts, because the kernel hands connections to it from then on.
+    pub fn grow(&mut self, deployment: &Deployment, number: u32) -> Result<(), Failed> {
+        for wanted in deployment.listeners.iter().filter(|wanted| wanted.reuseport) {
+            let address = address(&wanted.address);
+            let failed = |e| Failed::new("bind", &address, e);
+            let Some(sockets) = self.open.get_mut(&address) else { continue };
+            while sockets.len() <= number as usize {
+                // The first may have been opened when the configuration did not say reuseport.
+                sockets.iter().try_for_each(sys::socket::share_port).map_err(failed)?;
+                sockets.push(sys::socket::listen(&address, &options(wanted)).map_err(failed)?);
             }
-            kept
-        });
+        }
+        Ok(())
     }
 
     /// The sockets of one web worker, with their addresses.
     pub fn for_web(&self, deployment: &Deployment, number: u32) -> Vec<(String, BorrowedFd<'_>)> {
-        let addresses =
-            deployment.listeners.iter().map(|wanted| address(&wanted.address).to_string());
+        let addresses = deployment.listeners.iter().map(|wanted| address(&wanted.address));
         let sockets = addresses.filter_map(|address| {
             let sockets = self.open.get(&address)?;
             let own = sockets.get(number as usize % sockets.len().max(1))?;
-            Some((address, own.as_fd()))
+            Some((address.to_string(), own.as_fd()))
         });
         sockets.collect()
     }
 
     /// An app's socket.
     pub fn app(&self, address: &Address) -> Result<BorrowedFd<'_>, Failed> {
-        let sockets = self.open.get(&address.to_string());
-        let socket = sockets.and_then(|sockets| sockets.first());
+        let socket = self.open.get(address).and_then(|sockets| sockets.first());
         socket
             .map(AsFd::as_fd)
             .ok_or_else(|| Failed::because("find", address, "its socket is closed"))
@@ -120,24 +177,48 @@ impl Listeners {
 
     /// Removes the files of the Unix sockets: the last deed before the end.
     pub fn unlink(&self) {
-        for path in self.open.keys().filter_map(|address| address.strip_prefix("unix:")) {
+        self.open.keys().for_each(|address| self.unlink_one(address));
+    }
+
+    fn unlink_one(&self, address: &Address) {
+        if let Address::Unix(path) = address
+            && !self.adopted.contains(address)
+        {
             let _ = sys::socket::unlink(Path::new(path));
         }
     }
 
     fn count(&self, address: &Address) -> usize {
-        self.open.get(&address.to_string()).map_or(0, Vec::len)
+        self.open.get(address).map_or(0, Vec::len)
     }
 
     fn claim(
         &mut self,
         address: &Address,
-        open: impl FnOnce() -> std::io::Result<OwnedFd>,
+        open: impl Fn() -> io::Result<OwnedFd>,
     ) -> Result<OwnedFd, Failed> {
-        match self.given.remove(&address.to_string()) {
-            Some(socket) => Ok(socket),
-            None => open().map_err(|e| Failed::new("bind", address, e)),
+        if let Some(socket) = self.given.remove(address) {
+            self.adopted.insert(address.clone());
+            return Ok(socket);
         }
+        loop {
+            match open() {
+                Err(e) if e.kind() == io::ErrorKind::AddrInUse && self.tries > 0 => {
+                    self.tries -= 1;
+                    std::thread::sleep(PAUSE);
+                }
+                opened => return opened.map_err(|e| Failed::new("bind", address, e)),
+            }
+        }
+    }
+}
+
+/// What the web of a configuration needs: with `reuseport` one socket for each worker's slot.
+pub fn add_web(wanted: &mut Wanted, deployment: &Deployment) {
+    for listening in &deployment.listeners {
+        let count = if listening.reuseport { workers(deployment).max(1) as usize } else { 1 };
+        let known = wanted.entry(address(&listening.address)).or_default();
+        *known = count.max(*known);
     }
 }
 
@@ -146,11 +227,6 @@ fn address(configured: &config::Address) -> Address {
         config::Address::Inet(address) => Address::Inet(*address),
         config::Address::Unix(path) => Address::Unix(path.clone()),
     }
-}
-
-/// How many sockets an address has: with `reuseport` one for each web worker's slot.
-fn sockets(wanted: &Listening, deployment: &Deployment) -> usize {
-    if wanted.reuseport { workers(deployment) as usize } else { 1 }
 }
 
 /// `worker_processes`; `auto` is one for each processor.
@@ -172,6 +248,9 @@ fn options(wanted: &Listening) -> ListenOptions {
         rcvbuf: wanted.rcvbuf,
         sndbuf: wanted.sndbuf,
         keepalive: wanted.so_keepalive.unwrap_or(false),
+        keep_idle: wanted.keep_idle,
+        keep_interval: wanted.keep_interval,
+        keep_count: wanted.keep_count,
         // nginx gives a deferred connection 1 s (ngx_connection.c).
         deferred: wanted.deferred.then_some(Duration::from_secs(1)),
         fastopen: wanted.fastopen.and_then(|queue| u32::try_from(queue).ok()),

@@ -1,4 +1,5 @@
-//! The log files: opened here (as root), passed to the web workers by descriptor, opened anew on USR1.
+//! The log files: opened here (as root), passed to the web workers by descriptor, opened anew on
+//! USR1.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -24,6 +25,18 @@ impl Logs {
         Ok(Logs { files: opened.collect::<Result<_, Failed>>()? })
     }
 
+    /// Opens every file anew. One that cannot be opened stays the old one and is told.
+    pub fn reopen(&mut self) -> Vec<Failed> {
+        let mut failures = Vec::new();
+        for (path, file) in &mut self.files {
+            match open(path) {
+                Ok(new) => *file = new,
+                Err(failed) => failures.push(failed),
+            }
+        }
+        failures
+    }
+
     /// The descriptors in the order of these paths.
     pub fn descriptors<'a>(&'a self, paths: &[PathBuf]) -> Vec<BorrowedFd<'a>> {
         paths.iter().filter_map(|path| self.files.get(path)).map(AsFd::as_fd).collect()
@@ -35,8 +48,9 @@ impl Logs {
     }
 }
 
-/// Opens one log file for appending. Nobody but root may have put a link in its place: logs are opened as root.
-fn open(path: &Path) -> Result<File, Failed> {
+/// Opens one log file for appending, as whom the master is, following links as nginx does
+/// (`access.log -> /dev/stdout` in containers): whoever may write the directory is trusted.
+pub(crate) fn open(path: &Path) -> Result<File, Failed> {
     let failed = |e| Failed::new("open", path.display(), e);
     if path == Path::new("stderr") {
         return standard_error().ok_or_else(|| Failed::because("open", "stderr", "it is closed"));
@@ -44,9 +58,10 @@ fn open(path: &Path) -> Result<File, Failed> {
     sys::file::open_append(path, 0o644).map(File::from).map_err(failed)
 }
 
-/// Standard error without ever waiting for its reader. A pipe or a terminal is opened anew, so that O_NONBLOCK does not reach
-/// other programs which share the inherited description. A file is shared, because its position is: one opened anew would be
-/// written over by the shell that redirected us.
+/// Standard error without ever waiting for its reader. A pipe or a terminal is opened anew, so that
+/// O_NONBLOCK does not reach other programs which share the inherited description. A file is
+/// shared, because its position is: one opened anew would be written over by the shell that
+/// redirected us.
 pub fn standard_error() -> Option<File> {
     let shared = || std::io::stderr().as_fd().try_clone_to_owned().ok().map(File::from);
     let kind = shared()?.metadata().ok()?.file_type();

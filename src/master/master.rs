@@ -1,7 +1,7 @@
 //! The master's loop: wait for a fact, hand it to the supervisor, carry out its orders in turn.
 //!
-//! Nothing here decides what lives and dies. `hear` turns what the kernel and the children say into events, `obey` turns
-//! orders into system calls, `reload` takes in new readings.
+//! Nothing here decides what lives and dies. `hear` turns what the kernel and the children say into
+//! events, `obey` turns orders into system calls, `reload` takes in new readings.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::os::fd::OwnedFd;
@@ -13,7 +13,7 @@ use supervisor::{Action, AppState, Event, Moment, Name, Slot, Supervisor, Unit};
 
 use crate::app::AppPlace;
 use crate::app_log::AppLog;
-use crate::children::Child;
+use crate::children::{self, Child};
 use crate::daemon::Parent;
 use crate::listeners::Listeners;
 use crate::log::Log;
@@ -51,6 +51,14 @@ pub enum Made {
     Broken(String, Rc<Ground>),
 }
 
+impl Made {
+    /// The reading that it comes from.
+    pub fn ground(&self) -> &Rc<Ground> {
+        let (Made::Web(ground) | Made::App(_, ground) | Made::Broken(_, ground)) = self;
+        ground
+    }
+}
+
 /// The first process.
 pub struct Master {
     pub(crate) start: Start,
@@ -67,18 +75,28 @@ pub struct Master {
     pub(crate) posts: Posts,
     pub(crate) outputs: HashMap<u64, (AppLog, u64)>,
     pub(crate) next_output: u64,
+    /// The NOTIFY_SOCKET of each program.
+    pub(crate) inboxes: HashMap<Slot, (sys::notify::Inbox, u64)>,
     pub(crate) readings: u32,
     pub(crate) newest: Rc<Ground>,
+    /// The newest reading, until its web was accepted or rejected.
+    pub(crate) untried: Option<Rc<Ground>>,
     pub(crate) generations: HashMap<(Unit, u32), Made>,
     pub(crate) born_generations: HashMap<(Unit, u32), Instant>,
     pub(crate) asked_to_end: HashSet<Slot>,
     pub(crate) states: HashMap<Name, AppState>,
     pub(crate) reader: Option<reload::Asking>,
     pub(crate) again: Option<supervisor::Cause>,
+    /// The service manager heard that a reload began, and not yet that it ended.
+    pub(crate) reloading: bool,
+    /// The line that `systemctl status` shows.
+    pub(crate) told_status: String,
     pub(crate) strangers: bool,
     pub(crate) groups: HashMap<(Unit, u32), u32>,
     pub(crate) timers: Timers,
     pub(crate) exit: Option<u8>,
+    /// The only app never became ready where nobody mends it: the exit status is 1.
+    pub(crate) gave_up: bool,
     pub(crate) parent: Parent,
 }
 
@@ -88,18 +106,23 @@ impl Master {
         let parent = Parent::leave()?;
         sys::title::set(&format!("liege: master {}", start.file().display()));
         sys::child::set_subreaper().map_err(|e| Failed::new("become", "subreaper", e))?;
-        let mut log = console::first_log();
+        children::raise_open_files();
+        let mut log = console::first_log(&start);
         let run_dir =
             RunDir::open(&start, first.deployment.as_ref().and_then(|d| d.run_path.as_deref()))?;
-        let mut listeners = Listeners::adopt();
+        let mut tokens = Tokens::new()?;
+        let signals = Signals::listen(&mut tokens)?;
+        let mut listeners = Listeners::adopt(&mut log);
+        if first.deployment.as_ref().is_some_and(|d| files::left_behind(&d.pid)) {
+            listeners.wait_for_the_dead();
+        }
         let watched = reload::watched(&first);
         let ground = reload::prepare(&start, &run_dir, &mut listeners, &mut log, first)?;
         console::open_log(&mut log, &ground);
+        listeners.settled(&mut log);
         let extension = sys::memfd::sealed("liege-wsgi", extension, true)
             .map_err(|e| Failed::new("make", "the Python extension's memory file", e))?;
         files::write_pid(&ground.deployment.pid)?;
-        let mut tokens = Tokens::new()?;
-        let signals = Signals::listen(&mut tokens)?;
         let watch = Watch::start().map_err(|e| Failed::new("start", "the watching thread", e))?;
         tokens.add(watch.fd(), Token::Watch)?;
         watch.watch(reload::only_when_wanted(watched, &ground));
@@ -119,18 +142,23 @@ impl Master {
             posts: Posts::default(),
             outputs: HashMap::new(),
             next_output: 0,
+            inboxes: HashMap::new(),
             readings: 0,
             newest: Rc::new(ground),
+            untried: None,
             generations: HashMap::new(),
             born_generations: HashMap::new(),
             asked_to_end: HashSet::new(),
             states: HashMap::new(),
             reader: None,
             again: None,
+            reloading: false,
+            told_status: String::new(),
             strangers: false,
             groups: HashMap::new(),
             timers: Timers::new(),
             exit: None,
+            gave_up: false,
             parent,
         };
         let ground = master.newest.clone();
@@ -144,10 +172,12 @@ impl Master {
         console::started(&mut self.log, &self.start);
         loop {
             self.step();
+            self.tell_service_manager();
             if let Some(status) = self.exit {
+                self.last_words();
                 self.listeners.unlink();
                 files::remove_pid(&self.newest.deployment.pid);
-                return ExitCode::from(status);
+                return ExitCode::from(if self.gave_up { 1 } else { status });
             }
             self.turn();
         }
@@ -157,7 +187,8 @@ impl Master {
     fn turn(&mut self) {
         let now = self.now();
         let due = self.supervisor.deadline().map(|due| due - now);
-        let wait = [due, self.reader_wait(), self.timers.wait()].into_iter().flatten().min();
+        let timers = self.timers.wait(Instant::now());
+        let wait = [due, self.reader_wait(), timers].into_iter().flatten().min();
         match self.tokens.wait(wait) {
             Ok(tokens) => {
                 for token in tokens {
@@ -166,14 +197,15 @@ impl Master {
             }
             Err(error) => {
                 self.log.alert(format_args!("wait for events: {}", crate::failed::reason(&error)));
-                // Nothing but a broken kernel object leads here; a pause keeps it from eating a core.
+                // Nothing but a broken kernel object leads here; a pause keeps it from eating a
+                // core.
                 std::thread::sleep(Duration::from_millis(100));
             }
         }
         self.reader_overdue();
         self.reap_strangers();
         self.end_the_mute();
-        for slot in self.timers.tick() {
+        for slot in self.timers.tick(Instant::now()) {
             self.ready(&slot);
         }
         if self.supervisor.deadline().is_some_and(|due| due <= self.now()) {
@@ -185,9 +217,14 @@ impl Master {
     fn step(&mut self) {
         while let Some(event) = self.events.pop_front() {
             let now = self.now();
+            let stop = matches!(event, Event::Stop { .. });
             let actions: Vec<Action> = self.supervisor.step(now, event);
             for action in actions {
                 self.obey(action);
+            }
+            if stop {
+                // Whoever comes now is refused at once instead of waiting for nobody.
+                self.close_unwanted();
             }
         }
     }
@@ -201,6 +238,8 @@ impl Master {
     pub(crate) fn plan(&mut self, ground: Rc<Ground>, cause: supervisor::Cause) {
         self.readings += 1;
         let plan = reload::plan(&ground);
+        self.untried = Some(ground.clone());
+        self.states.retain(|app, _| ground.apps.contains_key(&**app));
         self.newest = ground;
         self.events.push_back(Event::Planned { reading: self.readings, plan, cause });
     }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use supervisor::{Action, AppState, Basis, Event, Seat, Slot, Unit};
 use sys::channel::Channel;
 use sys::child::Signal;
+use sys::notify::Inbox;
 use wire::message::{self, AppOrder, Order, ToApp, ToWeb, ToWorker, WebOrder, encode};
 
 use crate::app::AppPlace;
@@ -30,24 +31,14 @@ impl Master {
             Action::Stop(slot) => self.stop_slot(&slot),
             Action::Kill(slot) => self.kill(&slot),
             Action::Retire(slot) => {
-                self.asked_to_end.insert(slot.clone());
+                self.will_end(&slot);
                 self.say(&slot, &ToApp::Retire, &[]);
             }
             Action::Accepted { unit, generation } => self.accepted(&unit, generation),
             Action::Rejected { unit, generation, cause } => {
                 self.rejected(&unit, generation, &cause)
             }
-            Action::Gone { unit, generation } => {
-                let key = (unit, generation);
-                self.born_generations.remove(&key);
-                self.generations.remove(&key);
-                // Workers that outlived their app master left their own children behind.
-                if let Some(group) =
-                    self.groups.remove(&key).filter(|group| sys::child::has_child_in(*group))
-                {
-                    let _ = sys::child::kill_group(group, Signal::SIGKILL);
-                }
-            }
+            Action::Gone { unit, generation } => self.gone_generation((unit, generation)),
             Action::State { app, state } => {
                 let news = state_message(&app, &state);
                 self.states.insert(app, state);
@@ -101,6 +92,7 @@ impl Master {
     }
 
     fn spawn_web(&mut self, slot: &Slot, number: u32, ground: &Ground) -> Result<(), Failed> {
+        self.listeners.grow(&ground.deployment, number)?;
         let logs = ground.logs.borrow();
         let sockets = self.listeners.for_web(&ground.deployment, number);
         let mut fds: Vec<BorrowedFd<'_>> = vec![ground.web.as_fd()];
@@ -136,6 +128,10 @@ impl Master {
                 "its app is not in the configuration",
             ));
         };
+        let inbox = match slot.seat {
+            Seat::Program => self.inbox(slot, &mut order),
+            _ => None,
+        };
         let (output, theirs) = AppLog::open(&order.name)?;
         let socket = self.listeners.app(&place.address)?;
         let fds = [socket, theirs.as_fd(), self.extension.as_fd()];
@@ -146,10 +142,33 @@ impl Master {
         let watched = self.tokens.add(output.fd(), Token::Output(number))?;
         self.outputs.insert(number, (output, watched));
         if slot.seat == Seat::Program {
-            self.timers.program_started(slot.clone());
+            self.timers.program_started(Instant::now(), slot.clone());
+        }
+        if let Some(inbox) = inbox {
+            let token = self.tokens.add(&inbox, Token::Inbox(slot.clone()))?;
+            self.inboxes.insert(slot.clone(), (inbox, token));
         }
         seat(self, slot.clone(), child);
         Ok(())
+    }
+
+    /// A NOTIFY_SOCKET for a program: it belongs to the app's user and to this life alone. Without
+    /// one (a path that no program could name) it counts as ready by its age.
+    fn inbox(&mut self, slot: &Slot, order: &mut AppOrder) -> Option<Inbox> {
+        let path = self.run_dir.path.join(format!("{}.{}.notify", order.name, slot.generation));
+        let owner = order.identity.as_ref().map(|who| (who.uid, who.gid));
+        order.env.retain(|(name, _)| name != "NOTIFY_SOCKET");
+        match Inbox::open(&path, owner) {
+            Ok(inbox) => {
+                order.env.push(("NOTIFY_SOCKET".into(), path.to_str()?.into()));
+                Some(inbox)
+            }
+            Err(error) => {
+                let failed = Failed::new("open", path.display(), error);
+                self.log.info(format_args!("{}: {failed}", tell::name(slot)));
+                None
+            }
+        }
     }
 
     fn fork_worker(&mut self, slot: &Slot, number: u32) -> Result<(), Failed> {
@@ -164,8 +183,15 @@ impl Master {
         self.posts.seat(&mut self.tokens, slot.clone(), ours, None)
     }
 
+    /// Its death will be no crash.
+    pub(crate) fn will_end(&mut self, slot: &Slot) {
+        if self.posts.at(slot).is_some() {
+            self.asked_to_end.insert(slot.clone());
+        }
+    }
+
     fn stop_slot(&mut self, slot: &Slot) {
-        self.asked_to_end.insert(slot.clone());
+        self.will_end(slot);
         match slot.seat {
             Seat::Web(_) => self.say(slot, &ToWeb::Drain { limit: None }, &[]),
             Seat::Worker(_) => self.say(slot, &ToWorker::Drain, &[]),
@@ -178,7 +204,7 @@ impl Master {
     }
 
     fn kill(&mut self, slot: &Slot) {
-        self.asked_to_end.insert(slot.clone());
+        self.will_end(slot);
         match (self.posts.process(slot), slot.seat) {
             (Some(process), Seat::Master | Seat::Program) => {
                 // A child was started as the leader of a group; whatever it started is in there.
@@ -186,12 +212,32 @@ impl Master {
                 let _ = process.signal(Signal::SIGKILL);
             }
             (Some(process), _) => drop(process.signal(Signal::SIGKILL)),
-            (None, Seat::Worker(number)) => {
+            (None, Seat::Worker(number)) if self.posts.has_master(slot) => {
                 let master = Slot { seat: Seat::Master, ..slot.clone() };
                 self.say(&master, &ToApp::Kill { number }, &[]);
             }
+            // An orphan that never spoke has no number to kill it by but its group's.
+            (None, Seat::Worker(_)) => self.kill_orphans(&(slot.unit.clone(), slot.generation)),
             (None, _) => {}
         }
+    }
+
+    /// Ends what is left of an app's generation whose app master is gone. A child of ours in the
+    /// group is what keeps the group's number its own.
+    fn kill_orphans(&self, key: &(Unit, u32)) {
+        if let Some(group) = self.groups.get(key).filter(|group| sys::child::has_child_in(**group))
+        {
+            let _ = sys::child::kill_group(*group, Signal::SIGKILL);
+        }
+    }
+
+    fn gone_generation(&mut self, key: (Unit, u32)) {
+        // Workers that outlived their app master left their own children behind.
+        self.kill_orphans(&key);
+        self.groups.remove(&key);
+        self.born_generations.remove(&key);
+        self.generations.remove(&key);
+        self.close_unwanted();
     }
 
     /// Sends a message. A child that does not read its channel is ended: queues are bounded.
@@ -216,10 +262,8 @@ impl Master {
     }
 
     fn accepted(&mut self, unit: &Unit, generation: u32) {
-        if let Some(Made::Web(ground)) = self.generations.get(&(unit.clone(), generation)) {
-            self.listeners.keep(&ground.deployment, ground.apps.values());
-        }
         let key = (unit.clone(), generation);
+        self.tried(&key);
         let took = self
             .born_generations
             .get(&key)
@@ -228,7 +272,16 @@ impl Master {
         self.log.notice(format_args!("{unit}: generation {generation} serves{took}"));
     }
 
+    /// A generation was accepted or rejected. If it is the newest web, its reading is settled.
+    fn tried(&mut self, key: &(Unit, u32)) {
+        if let (Unit::Web, Some(made)) = (&key.0, self.generations.get(key)) {
+            self.untried.take_if(|untried| Rc::ptr_eq(untried, made.ground()));
+            self.close_unwanted();
+        }
+    }
+
     fn rejected(&mut self, unit: &Unit, generation: u32, cause: &str) {
+        self.tried(&(unit.clone(), generation));
         let status = self.supervisor.status();
         let running = match unit {
             Unit::Web => status.web.serving,
@@ -236,30 +289,31 @@ impl Master {
                 status.apps.iter().find(|app| app.name == *name).and_then(|app| app.unit.serving)
             }
         };
-        let unit = tell::unit(unit);
+        let (unit, level) = (tell::unit(unit), tell::weight(cause));
         match running {
-            Some(running) => self.log.error(format_args!(
-                "{unit}: running generation {running}; {generation} rejected: {cause}"
-            )),
-            None => {
-                self.log.error(format_args!("{unit}: generation {generation} rejected: {cause}"))
-            }
+            Some(running) => self.log.line(
+                level,
+                format_args!(
+                    "{unit}: running generation {running}; {generation} rejected: {cause}"
+                ),
+            ),
+            None => self
+                .log
+                .line(level, format_args!("{unit}: generation {generation} rejected: {cause}")),
         }
     }
 
     /// USR1: opens all log files anew and hands the new descriptors to the web workers.
     pub(crate) fn reopen_logs(&mut self) {
         let mut grounds: Vec<Rc<Ground>> = vec![self.newest.clone()];
-        for made in self.generations.values() {
-            let (Made::Web(ground) | Made::App(_, ground) | Made::Broken(_, ground)) = made;
+        for ground in self.generations.values().map(Made::ground) {
             if !grounds.iter().any(|known| Rc::ptr_eq(known, ground)) {
                 grounds.push(ground.clone());
             }
         }
         for ground in &grounds {
-            match crate::logs::Logs::open(&ground.deployment) {
-                Ok(logs) => *ground.logs.borrow_mut() = logs,
-                Err(failed) => self.log.emerg(&failed),
+            for failed in ground.logs.borrow_mut().reopen() {
+                self.log.emerg(format_args!("reopen logs: {failed}; the old file is written on"));
             }
         }
         let newest = self.newest.clone();

@@ -1,8 +1,9 @@
-//! The processes in the slots: who sits where, by which channel it is reached, and how its end becomes known.
+//! The processes in the slots: who sits where, by which channel it is reached, and how its end
+//! becomes known.
 //!
-//! Children are held by pidfd. A worker of an app is a grandchild: its process is learnt from its own first message, whose
-//! sender the kernel attests, never from what an app says. Its end is told by its app master, or, once the app master is
-//! gone, by the kernel (the worker is adopted then).
+//! Children are held by pidfd. A worker of an app is a grandchild: its process is learnt from its
+//! own first message, whose sender the kernel attests, never from what an app says. Its end is told
+//! by its app master, or, once the app master is gone, by the kernel (the worker is adopted then).
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::AsFd;
@@ -29,6 +30,8 @@ pub enum Token {
     Process(Slot),
     /// An app wrote something.
     Output(u64),
+    /// A program wrote to its NOTIFY_SOCKET.
+    Inbox(Slot),
 }
 
 /// The poll with names for its numbers.
@@ -123,12 +126,16 @@ impl Posts {
         self.posts.get(slot)?.process.as_ref().map(|(process, _)| process)
     }
 
-    /// The kernel attested the process behind a slot's channel.
-    pub fn attest(&mut self, tokens: &mut Tokens, slot: &Slot, pid: u32) {
+    /// The kernel attested the process behind a slot's channel. It may have ended since, and its
+    /// number may mean a stranger now: only one in the app's own group is held.
+    pub fn attest(&mut self, tokens: &mut Tokens, slot: &Slot, pid: u32, group: Option<u32>) {
         let Some(post) = self.posts.get_mut(slot).filter(|post| post.process.is_none()) else {
             return;
         };
         let Ok(process) = Pidfd::open(pid) else { return };
+        if sys::child::group_of(pid).ok() != group {
+            return;
+        }
         if let Ok(number) = tokens.add(&process, Token::Process(slot.clone())) {
             post.process = Some((process, Some(number)));
         }
@@ -150,13 +157,14 @@ impl Posts {
         self.posts.remove(slot).is_some()
     }
 
-    /// The end of the process in a slot, when it is a child of ours and gone.
-    pub fn reap(&self, slot: &Slot) -> Option<End> {
-        let ended = self.process(slot)?.reap().ok()??;
-        Some(end(ended))
+    /// The end of the process in a slot when it is gone; an error when it is no child of ours.
+    pub fn reap(&self, slot: &Slot) -> std::io::Result<Option<End>> {
+        let Some(process) = self.process(slot) else { return Ok(None) };
+        Ok(process.reap()?.map(end))
     }
 
-    /// Its app master will tell how it ended; the readable pidfd would only wake us again and again until then.
+    /// Its app master will tell how it ended; the readable pidfd would only wake us again and again
+    /// until then.
     pub fn ignore_process(&mut self, tokens: &mut Tokens, slot: &Slot) {
         let Some((process, number)) =
             self.posts.get_mut(slot).and_then(|post| post.process.as_mut())
@@ -168,7 +176,8 @@ impl Posts {
         }
     }
 
-    /// The app master of these workers died: what it would have told about them the kernel tells us now.
+    /// The app master of these workers died: what it would have told about them the kernel tells us
+    /// now.
     pub fn adopt(&mut self, tokens: &mut Tokens, master: &Slot) -> Vec<Slot> {
         let mut lost = Vec::new();
         for (slot, post) in &mut self.posts {

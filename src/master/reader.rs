@@ -1,5 +1,6 @@
-//! The reader: a short-lived child that reads, resolves and checks a configuration, so that the master never parses what
-//! others wrote, and a file system or a name server that hangs holds nobody.
+//! The reader: a short-lived child that reads, resolves and checks a configuration, so that the
+//! master never parses what others wrote, and a file system or a name server that hangs holds
+//! nobody.
 
 use std::io::IsTerminal;
 use std::os::fd::AsFd;

@@ -1,4 +1,5 @@
-//! What a reader hands back: the configuration as the master needs it, the web workers' part of it, and what was said.
+//! What a reader hands back: the configuration as the master needs it, the web workers' part of it,
+//! and what was said.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -1,20 +1,21 @@
-//! New readings: asking a reader, taking its result in, opening what it wants, and turning it into a plan.
+//! New readings: asking a reader, taking its result in, opening what it wants, and turning it into
+//! a plan.
 //!
-//! Whatever a reading wants is opened before the supervisor hears of it: a reading that cannot be opened is no reading, and
-//! everything stays as it was.
+//! Whatever a reading wants is opened before the supervisor hears of it: a reading that cannot be
+//! opened is no reading, and everything stays as it was.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use supervisor::{AppPlan, Cause, Event, Plan, WebPlan};
+use supervisor::{AppPlan, Cause, Event, Plan, Unit, WebPlan};
 
 use crate::app::{self, AppPlace, kind};
 use crate::children::Child;
-use crate::listeners::Listeners;
+use crate::listeners::{Listeners, Wanted};
 use crate::log::{Level, Log};
 use crate::logs::Logs;
-use crate::master::{Ground, Master};
+use crate::master::{Ground, Made, Master};
 use crate::post::Token;
 use crate::reading::Reading;
 use crate::run_dir::RunDir;
@@ -35,11 +36,8 @@ impl Master {
         if self.supervisor.status().stopping {
             return;
         }
-        if let Some(asking) = &self.reader {
-            // Somebody who asked is worth more than a file that changed.
-            if asking.cause == Cause::FileChanged || cause != Cause::FileChanged {
-                self.again = Some(cause);
-            }
+        if self.reader.is_some() {
+            self.again = Some(weightier(self.again.take(), cause));
             return;
         }
         let asking = reader::spawn(&self.start).and_then(|child| {
@@ -49,6 +47,7 @@ impl Master {
         match asking {
             Ok(asking) => {
                 let _ = sys::notify::reloading();
+                self.reloading = true;
                 self.reader = Some(asking);
             }
             Err(failed) => {
@@ -67,13 +66,14 @@ impl Master {
     pub(crate) fn reader_overdue(&mut self) {
         if self.reader_wait() == Some(Duration::ZERO) {
             let file = self.start.file();
-            self.reader_done();
+            self.end_reader();
             self.log.error(format_args!(
-                "reload: reading {} took longer than {} s (a name server or a network file system that \
-                 hangs?); everything stays as it was",
+                "reload: reading {} took longer than {} s (a name server or a network file system \
+                 that hangs?); everything stays as it was",
                 file.display(),
                 reader::LIMIT.as_secs()
             ));
+            self.read_again();
         }
     }
 
@@ -85,23 +85,28 @@ impl Master {
             Err(error) => Err(Failed::new("read", self.start.file().display(), error)),
             Ok(received) => reader::result(received, &self.start.file()),
         };
-        let Some(cause) = self.reader_done() else { return };
+        let Some(cause) = self.end_reader() else { return };
         match received {
             Ok(reading) => self.take_in(reading, cause),
             Err(failed) => {
                 self.log.error(format_args!("reload: {failed}; everything stays as it was"))
             }
         }
-        let _ = sys::notify::ready();
+        self.read_again();
+    }
+
+    fn read_again(&mut self) {
         if let Some(cause) = self.again.take() {
             self.ask_reader(cause);
         }
     }
 
-    fn reader_done(&mut self) -> Option<Cause> {
+    /// Ends the reader, whether it has a result or not. It is reaped as a stranger: one that hangs
+    /// in a file system may take its time, and nobody waits for it.
+    pub(crate) fn end_reader(&mut self) -> Option<Cause> {
         let Asking { child, token, cause, .. } = self.reader.take()?;
         self.tokens.remove(&child.channel, token);
-        child.end();
+        let _ = child.process.signal(sys::child::Signal::SIGKILL);
         Some(cause)
     }
 
@@ -122,21 +127,58 @@ impl Master {
             self.watch.watch(only_when_wanted(watched, &self.newest));
             return;
         }
-        match prepare(&self.start, &self.run_dir, &mut self.listeners, &mut self.log, reading) {
+        let prepared =
+            prepare(&self.start, &self.run_dir, &mut self.listeners, &mut self.log, reading)
+                .and_then(|ground| {
+                    files::move_pid(&self.newest.deployment.pid, &ground.deployment.pid)?;
+                    Ok(ground)
+                });
+        match prepared {
             Ok(ground) => {
                 self.watch.watch(only_when_wanted(watched, &ground));
                 console::open_log(&mut self.log, &ground);
                 self.plan(Rc::new(ground), cause);
             }
             Err(failed) => {
+                // What it opened before it failed is closed again.
+                self.close_unwanted();
+                self.watch.watch(only_when_wanted(watched, &self.newest));
                 self.log.emerg(format_args!("reload: {failed}; everything stays as it was"));
             }
         }
     }
 
+    /// Closes the sockets that no configuration in use wants: those of the web that serves or is
+    /// tried, and those of every app that lives or may be started.
+    pub(crate) fn close_unwanted(&mut self) {
+        let status = self.supervisor.status();
+        let mut wanted = Wanted::new();
+        let mut doors: Vec<&AppPlace> = self.newest.apps.values().collect();
+        let webs = [status.web.serving, status.web.candidate].into_iter().flatten();
+        let webs = webs.filter_map(|number| self.generations.get(&(Unit::Web, number)));
+        let webs = webs.map(Made::ground).chain(self.untried.iter());
+        for ground in webs.filter(|_| !status.stopping) {
+            listeners::add_web(&mut wanted, &ground.deployment);
+            doors.extend(ground.apps.values());
+        }
+        for ((unit, _), made) in &self.generations {
+            if let Unit::App(name) = unit {
+                doors.extend(made.ground().apps.get(&**name));
+            }
+        }
+        for place in doors {
+            wanted.entry(place.address.clone()).or_insert(1);
+        }
+        self.listeners.keep(&wanted);
+    }
+
     /// The watching thread has news.
     pub(crate) fn files_changed(&mut self) {
-        for subject in self.watch.news() {
+        let news = self.watch.news();
+        if self.supervisor.status().stopping {
+            return;
+        }
+        for subject in news {
             match subject {
                 Subject::Configuration => {
                     self.log.notice("the configuration changed and is read anew");
@@ -176,21 +218,22 @@ pub fn prepare(
 /// What the supervisor is to know of a reading.
 pub fn plan(ground: &Ground) -> Plan {
     let deployment = &ground.deployment;
-    let apps = deployment.apps.iter().map(|app| {
-        // Where its block stands is no part of what it is.
-        let nameless = config::AppDeployment { place: String::new(), ..app.clone() };
-        let place = ground.apps.get(&app.name).map(AppPlace::print);
-        let print = fingerprint::of(&(nameless, place));
-        AppPlan {
-            name: app.name.as_str().into(),
-            kind: kind(app),
-            print,
-            reload: app::reload(app),
-            start_timeout: app.start_timeout,
-            mercy: app.worker_reload_mercy,
-        }
+    let apps = deployment.apps.iter().map(|app| AppPlan {
+        name: app.name.as_str().into(),
+        kind: kind(app),
+        print: print(app, ground.apps.get(&app.name)),
+        reload: app::reload(app),
+        start_timeout: app.start_timeout,
+        mercy: app.worker_reload_mercy,
     });
     Plan { web: web_plan(ground), apps: apps.collect() }
+}
+
+/// The fingerprint of an app: with an equal one a changed file leaves it alone.
+fn print(app: &config::AppDeployment, place: Option<&AppPlace>) -> u64 {
+    // Where its block stands is no part of what it is.
+    let nowhere = config::AppDeployment { place: String::new(), ..app.clone() };
+    fingerprint::of(&(nowhere, place.map(AppPlace::print)))
 }
 
 fn web_plan(ground: &Ground) -> WebPlan {
@@ -208,6 +251,15 @@ fn web_plan(ground: &Ground) -> WebPlan {
         )),
         names: deployment.names.iter().map(|name| name.as_str().into()).collect(),
         drain: deployment.shutdown_timeout,
+    }
+}
+
+/// What to read for when two ask before one reading has begun: somebody who asked is worth more
+/// than a file that changed.
+fn weightier(before: Option<Cause>, now: Cause) -> Cause {
+    match before {
+        Some(before) if now == Cause::FileChanged => before,
+        _ => now,
     }
 }
 
@@ -231,4 +283,47 @@ pub fn only_when_wanted(mut watched: Watched, ground: &Ground) -> Watched {
             .extend(app.touch_reload.iter().map(|path| ((subject.clone(), path.clone()), None)));
     }
     watched
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deployment(text: &str) -> config::Deployment {
+        let start = Start { text: Some(text.into()), ..Start::default() };
+        reader::read(&start.order()).deployment.unwrap()
+    }
+
+    #[test]
+    fn an_app_s_print_is_what_it_is_and_not_where_its_block_stands() {
+        let of = |text: &str| print(&deployment(text).apps[0], None);
+        let one = of("app a { module m; }");
+        assert_eq!(one, of("# a comment\n\napp a {\n    module m;\n}"));
+        assert_ne!(one, of("app a { module m; processes 2; }"));
+        assert_ne!(one, of("app a { module m; env A=b; }"));
+    }
+
+    #[test]
+    fn a_shared_address_needs_as_many_sockets_as_the_widest_web_that_lives() {
+        let http = |workers, how| {
+            let text = format!(
+                "worker_processes {workers}; events {{}} \
+                 http {{ server {{ listen 127.0.0.1:1{how}; }} }}"
+            );
+            deployment(&text)
+        };
+        let mut wanted = Wanted::new();
+        for (workers, how, count) in [(2, "", 1), (3, " reuseport", 3), (2, " reuseport", 3)] {
+            listeners::add_web(&mut wanted, &http(workers, how));
+            assert_eq!(wanted.values().copied().collect::<Vec<_>>(), [count]);
+        }
+    }
+
+    #[test]
+    fn a_reload_that_was_asked_for_is_not_forgotten_over_a_file_that_changes_meanwhile() {
+        let asked = Cause::Asked(None);
+        assert_eq!(weightier(None, Cause::FileChanged), Cause::FileChanged);
+        assert_eq!(weightier(Some(asked.clone()), Cause::FileChanged), asked);
+        assert_eq!(weightier(Some(Cause::FileChanged), asked.clone()), asked);
+    }
 }

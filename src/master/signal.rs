@@ -41,7 +41,8 @@ impl Signal {
     }
 }
 
-/// Reads the configuration (a bad one is refused here, and nothing is signalled), finds the master, signals it.
+/// Reads the configuration (a bad one is refused here, and nothing is signalled), finds the master,
+/// signals it.
 pub fn send(start: &Start, signal: Signal) -> ExitCode {
     let reading = reader::read(&start.order());
     reading.print();
@@ -64,7 +65,17 @@ pub fn send(start: &Start, signal: Signal) -> ExitCode {
         );
         return ExitCode::FAILURE;
     };
-    match Pidfd::open(pid).and_then(|master| master.signal(signal.number())) {
+    // Pinned before it is looked at: the number cannot come to mean another in between.
+    let master = Pidfd::open(pid);
+    if master.is_ok() && !is_liege(pid) {
+        eprintln!(
+            "liege: [error] process {pid} of \"{}\" is no liege master; remove the file, or stop \
+             what runs by its own number",
+            path.display()
+        );
+        return ExitCode::FAILURE;
+    }
+    match master.and_then(|master| master.signal(signal.number())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let number = error.raw_os_error().unwrap_or(0);
@@ -72,6 +83,12 @@ pub fn send(start: &Start, signal: Signal) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether a process has a master's title. One whose title cannot be seen is believed.
+fn is_liege(pid: u32) -> bool {
+    let title = std::fs::read(format!("/proc/{pid}/cmdline"));
+    title.map_or(true, |title| title.starts_with(b"liege: master"))
 }
 
 #[cfg(test)]
@@ -85,5 +102,10 @@ mod tests {
             assert_eq!(signal.number(), number);
         }
         assert_eq!(Signal::named("dance"), None);
+    }
+
+    #[test]
+    fn a_process_of_another_program_is_no_master() {
+        assert!(!is_liege(std::process::id()));
     }
 }

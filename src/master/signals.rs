@@ -4,7 +4,9 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGURG, SIGUSR1, SIGWINCH};
+use signal_hook::consts::{
+    SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGURG, SIGUSR1, SIGUSR2, SIGWINCH,
+};
 
 use crate::Failed;
 use crate::post::{Token, Tokens};
@@ -24,17 +26,20 @@ pub enum Asked {
     ClearWaits,
     /// Somebody's child ended.
     Reap,
+    /// Replace the binary.
+    Upgrade,
     /// nginx stops its workers here when it runs in the background; liege has nothing to do.
     Nothing,
 }
 
 /// TERM is graceful on purpose: containers and systemd send it.
-const TABLE: [(i32, Asked); 8] = [
+const TABLE: [(i32, Asked); 9] = [
     (SIGINT, Asked::StopFast),
     (SIGTERM, Asked::StopGraceful),
     (SIGQUIT, Asked::StopGraceful),
     (SIGHUP, Asked::Reload),
     (SIGUSR1, Asked::Reopen),
+    (SIGUSR2, Asked::Upgrade),
     (SIGURG, Asked::ClearWaits),
     (SIGCHLD, Asked::Reap),
     (SIGWINCH, Asked::Nothing),

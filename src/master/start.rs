@@ -1,4 +1,5 @@
-//! From the command line to a running master: where the configuration is, whether to go to the background, what to say.
+//! From the command line to a running master: where the configuration is, whether to go to the
+//! background, what to say.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -62,6 +63,8 @@ impl Start {
 
 /// Serves until it is told to stop. `extension` is the Python extension that app masters load.
 pub fn serve(start: Start, extension: &'static [u8]) -> ExitCode {
+    // The working directory may go away, and a daemon leaves it.
+    let start = Start { prefix: start.prefix.as_ref().map(|_| start.prefix()), ..start };
     let first = match reader::read_and_wait(&start) {
         Ok(reading) => reading,
         Err(failed) => {
@@ -69,7 +72,10 @@ pub fn serve(start: Start, extension: &'static [u8]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    first.print();
+    // In the background everything but an error was said by the first liege.
+    if first.deployment.is_none() || !daemon::in_background() {
+        first.print();
+    }
     if first.deployment.is_none() {
         return ExitCode::from(EX_CONFIG);
     }

@@ -1,9 +1,10 @@
 //! Notices that files changed: the configuration, what it includes, and what `touch_reload` names.
 //!
-//! A thread of its own, so that neither inotify nor a slow disk holds the master's loop. An event of the kernel only means
-//! "look again": what counts is what stat and, for configuration, the content's hash say. Whoever cannot be seen by inotify
-//! (network file systems, bind mounts) is found by a look every 3 s. Parent directories are watched, because editors rename
-//! a new file over the old one.
+//! A thread of its own, so that neither inotify nor a slow disk holds the master's loop. An event
+//! of the kernel only means "look again": what counts is what stat and, for configuration, the
+//! content's hash say. Whoever cannot be seen by inotify (network file systems, bind mounts) is
+//! found by a look every 3 s. Parent directories are watched, because editors rename a new file
+//! over the old one.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -112,9 +113,12 @@ impl Thread {
                 Ok(Word::Watch(watched)) => {
                     watch_parents(&mut watcher, &self.watched, &watched);
                     self.watched = watched;
-                    self.seen = Seen::look(&self.watched, &self.seen);
+                    let now = Seen::look(&self.watched, &self.seen);
+                    let mut news = now.unlike(&self.watched);
+                    news.extend(now.touched_since(&self.seen));
+                    self.seen = now;
                     burst = None;
-                    if !self.tell(self.seen.unlike(&self.watched)) {
+                    if !self.tell(news) {
                         return;
                     }
                 }
@@ -229,6 +233,15 @@ impl Seen {
         unlike.map(|(file, _)| file.0.clone()).collect()
     }
 
+    /// Apps whose files were touched between two looks although what is watched changed meanwhile.
+    fn touched_since(&self, before: &Seen) -> BTreeSet<Subject> {
+        let both =
+            self.files.iter().filter_map(|(file, now)| Some((file, now, before.files.get(file)?)));
+        let touched =
+            both.filter(|(file, now, old)| file.0 != Subject::Configuration && now != old);
+        touched.map(|(file, ..)| file.0.clone()).collect()
+    }
+
     fn changed_since(&self, before: &Seen) -> BTreeSet<Subject> {
         let mut changed = BTreeSet::new();
         for (file, state) in &self.files {
@@ -255,13 +268,18 @@ impl State {
         let changed = (meta.mtime(), meta.mtime_nsec());
         let size = meta.len();
         let known = old.filter(|old| (old.inode, old.size, old.changed) == (inode, size, changed));
-        let content = known.map_or_else(|| hash(path), |old| old.content);
+        let content = match known {
+            Some(old) => old.content,
+            // Reading a named pipe would wait for its writer; the times of such things still count.
+            None if meta.is_file() => hash(path),
+            None => 0,
+        };
         Some(State { inode, size, changed, content })
     }
 }
 
 fn hash(path: &Path) -> u64 {
-    // A directory or an unreadable file has no content to compare; its times still count for touch_reload.
+    // An unreadable file has no content to compare; its times still count for touch_reload.
     content_hash(&std::fs::read(path).unwrap_or_default())
 }
 
@@ -295,6 +313,8 @@ mod tests {
         file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
         let second = Seen::look(&watched, &first);
         assert_eq!(second.changed_since(&first), BTreeSet::from([Subject::App("blog".into())]));
+        assert_eq!(second.touched_since(&first), BTreeSet::from([Subject::App("blog".into())]));
+        assert!(second.touched_since(&Seen::default()).is_empty());
         std::fs::write(&path, "b").unwrap();
         let third = Seen::look(&watched, &second);
         assert_eq!(third.changed_since(&second).len(), 2);

@@ -69,6 +69,27 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Whether this is a rejection that nobody is to blame for: a newer reading came, or an end.
+    pub fn is_withdrawal(&self) -> bool {
+        match self {
+            Self::Rejected { cause, .. } => WITHDRAWALS.contains(&cause.as_str()),
+            _ => false,
+        }
+    }
+}
+
+/// A newer reading came before the candidate had proved itself.
+pub(crate) const REPLACED: &str = "a newer reading replaced it";
+
+/// The end came before.
+pub(crate) const STOPS: &str = "everything is being stopped";
+
+/// The newest plan does not name the app.
+pub(crate) const UNPLANNED: &str = "the app left the configuration";
+
+const WITHDRAWALS: [&str; 3] = [REPLACED, STOPS, UNPLANNED];
+
 /// What a generation is made from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {

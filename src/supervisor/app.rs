@@ -1,8 +1,9 @@
 //! One app: its generations, and what facts do to them. Who follows whom is in `succession`, the hand-over in `roll`.
 
-use crate::action::Action;
+use crate::action::{Action, REPLACED};
 use crate::backoff::{Patience, Respite, Tidings};
 use crate::crew::{Process, TO_EXIT};
+use crate::event::Ended;
 use crate::generation::Generation;
 use crate::moment::Moment;
 use crate::plan::AppPlan;
@@ -98,7 +99,7 @@ impl App {
             self.renew(now, out);
         } else if !known {
             self.due = None;
-            self.withdraw(now, crate::web::REPLACED, out);
+            self.withdraw(now, REPLACED, out);
         }
     }
 
@@ -113,7 +114,7 @@ impl App {
         if !self.planned {
             return;
         }
-        self.withdraw(now, crate::web::REPLACED, out);
+        self.withdraw(now, REPLACED, out);
         self.forgive();
         self.due = Some(Due { at: now, again: false });
     }
@@ -193,7 +194,7 @@ impl App {
         now: Moment,
         generation: u32,
         seat: Seat,
-        cause: &str,
+        ended: Ended,
         out: &mut Vec<Action>,
     ) {
         let Some(found) = self.find(generation) else { return };
@@ -201,10 +202,12 @@ impl App {
         found.tired.remove(&seat);
         let said = found.said.take_if(|(who, _)| *who == seat).map(|(_, cause)| cause);
         let failed = said.is_some();
-        let cause = said.unwrap_or_else(|| format!("{seat} {cause}"));
         if self.is_candidate(generation) {
-            self.reject(now, format!("{cause} before it was ready"), out);
-        } else if self.serving.as_ref().is_some_and(|serving| serving.number() == generation) {
+            self.reject(now, ended.cause_before_ready(seat), out);
+            return;
+        }
+        let cause = said.unwrap_or_else(|| ended.cause(seat));
+        if self.serving.as_ref().is_some_and(|serving| serving.number() == generation) {
             match seat {
                 Seat::Master | Seat::Program => self.crashed(now, cause, out),
                 Seat::Worker(_) if process.was_dismissed() && !failed => {}

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::plan::Plan;
-use crate::slot::{Name, Slot};
+use crate::slot::{Name, Seat, Slot};
 
 /// A fact.
 ///
@@ -85,6 +85,32 @@ impl fmt::Display for End {
         match self {
             Self::Status(status) => write!(f, "exited with status {status}"),
             Self::Signal(signal) => write!(f, "was killed by signal {signal}"),
+        }
+    }
+}
+
+/// Why a slot is empty again.
+pub(crate) enum Ended {
+    /// Its process is gone.
+    By(End),
+    /// It never had one, for this reason.
+    NeverBegan(String),
+}
+
+impl Ended {
+    /// In one line, as a cause: `worker 1 was killed by signal 9`.
+    pub fn cause(self, seat: Seat) -> String {
+        match self {
+            Self::By(end) => format!("{seat} {end}"),
+            Self::NeverBegan(cause) => cause,
+        }
+    }
+
+    /// The same for one that was wanted ready first.
+    pub fn cause_before_ready(self, seat: Seat) -> String {
+        match self {
+            Self::By(end) => format!("{seat} {end} before it was ready"),
+            Self::NeverBegan(cause) => cause,
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::action::Action;
+use crate::action::{Action, STOPS, UNPLANNED};
 use crate::app::App;
-use crate::event::{Cause, Event};
+use crate::event::{Cause, Ended, Event};
 use crate::moment::Moment;
 use crate::plan::Plan;
 use crate::slot::{Name, Slot, Unit};
 use crate::status::Status;
-use crate::web::{STOPS, Web};
+use crate::web::Web;
 
 /// The state machine.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Supervisor {
         } else if self.ending == Ending::No {
             self.note(event, &mut out);
         } else {
-            self.note_end(event, &mut out);
+            self.note_end(event);
         }
         match self.ending {
             Ending::No => self.settle(&mut out),
@@ -124,10 +124,8 @@ impl Supervisor {
                 Found::App(app) => app.failed(now, slot.generation, slot.seat, cause, out),
                 Found::Nothing => {}
             },
-            Event::Exited { slot, end } => self.exited(&slot, &end.to_string(), out),
-            Event::NotSpawned { slot, cause } => {
-                self.exited(&slot, &format!("could not be started: {cause}"), out);
-            }
+            Event::Exited { slot, end } => self.exited(&slot, Ended::By(end), out),
+            Event::NotSpawned { slot, cause } => self.exited(&slot, Ended::NeverBegan(cause), out),
             Event::ClearWaits => {
                 self.web.forgive();
                 self.apps.iter_mut().for_each(|app| app.clear_waits(now));
@@ -136,11 +134,11 @@ impl Supervisor {
         }
     }
 
-    fn exited(&mut self, slot: &Slot, cause: &str, out: &mut Vec<Action>) {
+    fn exited(&mut self, slot: &Slot, ended: Ended, out: &mut Vec<Action>) {
         let now = self.now;
         match self.unit(slot) {
-            Found::Web(web) => web.exited(now, slot.generation, slot.seat, cause, out),
-            Found::App(app) => app.exited(now, slot.generation, slot.seat, cause, out),
+            Found::Web(web) => web.exited(now, slot.generation, slot.seat, ended, out),
+            Found::App(app) => app.exited(now, slot.generation, slot.seat, ended, out),
             Found::Nothing => {}
         }
     }
@@ -239,12 +237,10 @@ impl Supervisor {
     }
 
     /// While everything is being stopped only deaths matter.
-    fn note_end(&mut self, event: Event, out: &mut Vec<Action>) {
-        let now = self.now;
+    fn note_end(&mut self, event: Event) {
         if let Event::Exited { slot, .. } | Event::NotSpawned { slot, .. } = event {
             match self.unit(&slot) {
-                // Nothing serves in the web any more: a death has no consequence there.
-                Found::Web(web) => web.exited(now, slot.generation, slot.seat, "", out),
+                Found::Web(web) => web.remove(slot.generation, slot.seat),
                 Found::App(app) => app.remove(slot.generation, slot.seat),
                 Found::Nothing => {}
             }
@@ -300,8 +296,6 @@ impl Cause {
         }
     }
 }
-
-const UNPLANNED: &str = "the app left the configuration";
 
 /// How long a fast stop leaves to processes before it kills them.
 const FAST: Duration = Duration::from_secs(1);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::action::{Action, Basis};
+use crate::action::{Action, Basis, REPLACED, STOPS};
 use crate::backoff::Tidings;
 use crate::crew::{Crew, TO_EXIT};
+use crate::event::Ended;
 use crate::moment::Moment;
 use crate::plan::WebPlan;
 use crate::slot::{Name, Seat, Unit};
@@ -102,13 +103,20 @@ impl Web {
         }
     }
 
+    /// Forgets a process without consequences, while everything is being stopped.
+    pub fn remove(&mut self, generation: u32, seat: Seat) {
+        if let Some(found) = self.find(generation) {
+            found.crew.remove(seat);
+        }
+    }
+
     /// A process is gone.
     pub fn exited(
         &mut self,
         now: Moment,
         generation: u32,
         seat: Seat,
-        cause: &str,
+        ended: Ended,
         out: &mut Vec<Action>,
     ) {
         let Some(process) =
@@ -117,7 +125,7 @@ impl Web {
             return;
         };
         if self.is_candidate(generation) {
-            self.reject(now, format!("{seat} {cause} before the generation was complete"), out);
+            self.reject(now, ended.cause_before_ready(seat), out);
             return;
         }
         let Some(serving) =
@@ -126,7 +134,7 @@ impl Web {
             return;
         };
         let wait = serving.crew.respite(seat).died(now, process.lived(now));
-        let summary = self.tidings.summary(now, &Unit::Web, &format!("{seat} {cause}"), wait);
+        let summary = self.tidings.summary(now, &Unit::Web, &ended.cause(seat), wait);
         out.extend(summary.map(Action::Told));
     }
 
@@ -332,12 +340,6 @@ impl Generation {
         self.crew.ready_ones() == self.plan.workers as usize
     }
 }
-
-/// Why a candidate was taken back.
-pub(crate) const REPLACED: &str = "a newer reading replaced it";
-
-/// Why what was not accepted yet ends at a stop.
-pub(crate) const STOPS: &str = "everything is being stopped";
 
 /// How many generations of one thing may finish their work at the same time.
 pub(crate) const MOST_DRAINING: usize = 3;

@@ -126,11 +126,18 @@ pub fn kill_group(pgid: u32, signal: Signal) -> io::Result<()> {
     }
 }
 
-/// Whether a child of this process, adopted or its own, is in a group. While there is one, the group's number can mean no
-/// other group.
+/// Whether a child of this process, adopted or its own, is in a group. While there is one, the
+/// group's number can mean no other group.
 pub fn has_child_in(pgid: u32) -> bool {
     let look = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    i32::try_from(pgid).is_ok_and(|group| group > 1 && waitid(Id::PGid(Pid::from_raw(group)), look).is_ok())
+    i32::try_from(pgid)
+        .is_ok_and(|group| group > 1 && waitid(Id::PGid(Pid::from_raw(group)), look).is_ok())
+}
+
+/// The process group of a process.
+pub fn group_of(pid: u32) -> io::Result<u32> {
+    let pid = i32::try_from(pid).map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(nix::unistd::getpgid(Some(Pid::from_raw(pid)))?.as_raw().unsigned_abs())
 }
 
 /// Signals a child by pid. Sound only for a child that the caller has not reaped.
@@ -273,7 +280,9 @@ mod tests {
                 let mut reaped = Vec::new();
                 let mut ours = None;
                 while reaped.is_empty() || ours.is_none() {
-                    ours = ours.or(own.reap().unwrap());
+                    if ours.is_none() {
+                        ours = own.reap().unwrap();
+                    }
                     reaped.extend(reap_strangers(|pid| pid == own.pid()));
                     std::thread::sleep(Duration::from_millis(1));
                 }

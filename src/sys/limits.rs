@@ -17,6 +17,13 @@ pub fn open_files_now() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
+/// Lets this process open as many files as it is allowed to; answers how many it could before.
+pub fn most_open_files() -> io::Result<u64> {
+    let old = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: old.maximum, maximum: old.maximum })?;
+    Ok(old.current.unwrap_or(u64::MAX))
+}
+
 /// No core file is ever written: memory that holds keys stays in memory.
 pub fn no_core() -> io::Result<()> {
     Ok(setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 /// Where a socket listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,6 +45,12 @@ pub struct ListenOptions {
     pub sndbuf: Option<usize>,
     /// SO_KEEPALIVE.
     pub keepalive: bool,
+    /// TCP_KEEPIDLE.
+    pub keep_idle: Option<Duration>,
+    /// TCP_KEEPINTVL.
+    pub keep_interval: Option<Duration>,
+    /// TCP_KEEPCNT.
+    pub keep_count: Option<u32>,
     /// TCP_DEFER_ACCEPT, for at most this long.
     pub deferred: Option<Duration>,
     /// TCP_FASTOPEN, with this queue.
@@ -64,6 +70,9 @@ impl Default for ListenOptions {
             rcvbuf: None,
             sndbuf: None,
             keepalive: false,
+            keep_idle: None,
+            keep_interval: None,
+            keep_count: None,
             deferred: None,
             fastopen: None,
             mode: None,
@@ -103,6 +112,7 @@ fn bind_inet(address: &SocketAddr, options: &ListenOptions) -> io::Result<Socket
     if options.keepalive {
         socket.set_keepalive(true)?;
     }
+    keep_alive_times(&socket, options)?;
     socket.bind(&SockAddr::from(*address))?;
     if let Some(limit) = options.deferred {
         let seconds = i32::try_from(limit.as_secs()).unwrap_or(i32::MAX);
@@ -113,6 +123,24 @@ fn bind_inet(address: &SocketAddr, options: &ListenOptions) -> io::Result<Socket
         nix_int(&socket, libc::IPPROTO_TCP, libc::TCP_FASTOPEN, queue)?;
     }
     Ok(socket)
+}
+
+fn keep_alive_times(socket: &Socket, options: &ListenOptions) -> io::Result<()> {
+    if let Some(idle) = options.keep_idle {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+    }
+    if let Some(interval) = options.keep_interval {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_interval(interval))?;
+    }
+    if let Some(count) = options.keep_count {
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_retries(count))?;
+    }
+    Ok(())
+}
+
+/// Lets further sockets listen on the address of one that is listening already (SO_REUSEPORT).
+pub fn share_port(fd: impl AsFd) -> io::Result<()> {
+    socket2::SockRef::from(&fd).set_reuse_port(true)
 }
 
 fn bind_unix(path: &Path, options: &ListenOptions) -> io::Result<Socket> {
@@ -363,6 +391,19 @@ mod tests {
         assert_eq!(File::from(server).read(&mut [0; 9]).unwrap(), 1);
         let again = listen(&Address::Inet(real), &ListenOptions::default()).unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn an_address_that_was_opened_alone_can_be_shared_later() {
+        let any = Address::Inet("127.0.0.1:0".parse().unwrap());
+        let keep_idle = Some(Duration::from_secs(9));
+        let options = ListenOptions { keep_idle, keep_count: Some(3), ..Default::default() };
+        let first = listen(&any, &options).unwrap();
+        let real = address_of(&first).unwrap();
+        let shared = ListenOptions { reuseport: true, ..Default::default() };
+        assert!(listen(&real, &shared).is_err());
+        share_port(&first).unwrap();
+        assert!(listen(&real, &shared).is_ok());
     }
 
     #[test]

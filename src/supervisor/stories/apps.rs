@@ -259,3 +259,20 @@ fn what_an_app_says_about_slots_that_are_empty_is_ignored() {
     }
     story.ready("blog 1 w1").does(&[]);
 }
+
+#[test]
+fn an_app_that_cannot_even_be_started_is_down_with_the_plain_cause() {
+    let mut story = story(plan(&[app("blog", 1, 1)]));
+    let slot = parse("blog 1 master");
+    story
+        .step(Event::NotSpawned {
+            slot,
+            cause: "chdir to /nowhere: No such file or directory".into(),
+        })
+        .does(&[
+            "rejected blog 1: chdir to /nowhere: No such file or directory",
+            "gone blog 1",
+            "blog is down for 1 s: chdir to /nowhere: No such file or directory",
+            "booted",
+        ]);
+}
