@@ -50,7 +50,7 @@ fn rehearse(start: &Start, deployment: &Deployment) -> Result<(), Failed> {
     let mut log = Log::to_stderr(Level::Warn);
     let web = identity::web_user(deployment, start, &mut log)?;
     files::prepare(deployment, web.as_ref())?;
-    Logs::open(deployment)?;
+    Logs::open(deployment, &start.prefix())?;
     Listeners::rehearse(deployment)?;
     for app in &deployment.apps {
         identity::app_user(app, web.as_ref(), start)?;

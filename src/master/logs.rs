@@ -19,9 +19,17 @@ pub struct Logs {
 
 impl Logs {
     /// Opens all log files of a reading: the web workers' and our own.
-    pub fn open(deployment: &Deployment) -> Result<Logs, Failed> {
+    ///
+    /// PREFIX/logs, where the defaults lead, is made when it is missing: a new site has one file less to think of. Any other
+    /// directory that is missing is somebody's slip.
+    pub fn open(deployment: &Deployment, prefix: &Path) -> Result<Logs, Failed> {
+        let home = prefix.join("logs");
         let own = deployment.error_log.iter().map(|(path, _)| path);
-        let opened = deployment.logs.iter().chain(own).map(|path| Ok((path.clone(), open(path)?)));
+        let paths: Vec<&PathBuf> = deployment.logs.iter().chain(own).collect();
+        if prefix.is_dir() && paths.iter().any(|path| path.parent() == Some(&home)) {
+            std::fs::create_dir_all(&home).map_err(|e| Failed::new("make", home.display(), e))?;
+        }
+        let opened = paths.into_iter().map(|path| Ok((path.clone(), open(path)?)));
         Ok(Logs { files: opened.collect::<Result<_, Failed>>()? })
     }
 

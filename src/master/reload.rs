@@ -206,7 +206,7 @@ pub fn prepare(
     };
     let user = identity::web_user(&deployment, start, log)?;
     files::prepare(&deployment, user.as_ref())?;
-    let logs = Logs::open(&deployment)?;
+    let logs = Logs::open(&deployment, &start.prefix())?;
     let apps = app::resolve_apps(start, run_dir, &deployment, user.as_ref())?;
     listeners.open(&deployment, apps.values())?;
     let web = sys::memfd::sealed("configuration", &web, false)
