@@ -10,7 +10,8 @@ fn read(path: &str) -> String {
     fs::read_to_string(project().join(path)).unwrap_or_else(|error| panic!("read {path}: {error}"))
 }
 
-/// A configuration of the project, with paths that belong to an installation led into the test's folder.
+/// A configuration of the project, with paths that belong to an installation led into the test's
+/// folder.
 fn here(text: &str) -> String {
     ["/var/log/liege", "/run/liege", "/srv/hello", "/srv/blog", "/srv/shop"]
         .iter()

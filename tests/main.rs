@@ -1,6 +1,8 @@
-//! The tests of the whole program: each starts the real binary with a configuration of its own and asks it something.
+//! The tests of the whole program: each starts the real binary with a configuration of its own and
+//! asks it something.
 //!
-//! One binary: `cargo test --test liege reload::` runs a chapter. README.md says which question is answered where.
+//! One binary: `cargo test --test liege reload::` runs a chapter. README.md says which question is
+//! answered where.
 
 mod cli;
 mod directives;

@@ -47,7 +47,7 @@ fn a_callable_that_is_not_there() {
 #[test]
 fn a_callable_that_cannot_be_called() {
     let daemon = with("module blog;").file("blog.py", "application = 1\n").start();
-    says(&daemon, &["app blog", "callable"]);
+    says(&daemon, &["app blog", "application is int, which cannot be called"]);
 }
 
 #[test]
@@ -58,11 +58,10 @@ fn a_syntax_error_is_named_with_its_file_and_line() {
 
 #[test]
 fn a_folder_that_is_not_there() {
-    let setup =
-        liege(&SITE.replace("MODULE", "module blog;").replace("chdir DIR;", "chdir DIR/nowhere;"));
-    let output = setup.arg("-g").arg("daemon off;").output();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("nowhere") && !output.status.success(), "{said}");
+    let text = SITE.replace("MODULE", "module blog;").replace("chdir DIR;", "chdir DIR/nowhere;");
+    let daemon = liege(&text).start();
+    says(&daemon, &["app blog", "nowhere", "No such file or directory"]);
+    assert_eq!(daemon.get("/app").status, 503);
 }
 
 #[test]
@@ -84,7 +83,7 @@ fn a_virtual_environment_that_is_none() {
 
 #[test]
 fn an_app_without_anything_to_run() {
-    refuses(with(""), 78, &["app \"blog\"", "module", "conf/liege.conf:2"]);
+    refuses(with(""), 78, &["module", "wsgi_file", "exec", "conf/liege.conf:2"]);
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! Bytes in, bytes out: every `requests/NAME.http` is sent as it is, and what comes back is compared with `NAME.want`.
+//! Bytes in, bytes out: every `requests/NAME.http` is sent as it is, and what comes back is
+//! compared with `NAME.want`.
 //!
-//! In both files a line break is for the reader only; `\r`, `\n`, `\t`, `\\` and `\xHH` stand for the bytes that count, `\*N.`
-//! repeats the byte before it. Dates of answers, ports and request ids are written as `*`. Where nginx answers differently on
-//! purpose, the first line of the file says `# ours`.
+//! In both files a line break is for the reader only; `\r`, `\n`, `\t`, `\\` and `\xHH` stand for
+//! the bytes that count, `\*N.` repeats the byte before it. Dates of answers, ports and request ids
+//! are written as `*`. Where nginx answers differently on purpose, the first line of the file says
+//! `# ours`.
 
 use std::fs;
 use std::path::Path;

@@ -176,7 +176,8 @@ fn a_second_signal_hastens_a_graceful_stop() {
 
 #[test]
 fn sockets_that_systemd_opened_are_taken_over() {
-    // The pid in LISTEN_PID must be that of the server: a shell gives its own and becomes the server.
+    // The pid in LISTEN_PID must be that of the server: a shell gives its own and becomes the
+    // server.
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
     let folder = tempfile::TempDir::with_prefix("liege-test-").unwrap();

@@ -1,4 +1,5 @@
-//! What the web worker says to an app over the uwsgi protocol, and what the client sees of the answer.
+//! What the web worker says to an app over the uwsgi protocol, and what the client sees of the
+//! answer.
 
 use std::io::Write;
 use std::net::Shutdown;

@@ -1,4 +1,5 @@
-//! A chunked body: no panic, always progress, the same body and the same verdict however the bytes are cut.
+//! A chunked body: no panic, always progress, the same body and the same verdict however the bytes
+//! are cut.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,5 @@
-//! A configuration: no panic and no endless reading, whatever the text; what one process accepts, all accept.
+//! A configuration: no panic and no endless reading, whatever the text; what one process accepts,
+//! all accept.
 #![no_main]
 
 use std::io;

@@ -1,4 +1,5 @@
-//! A request path: whatever is accepted stays below the root, and its escaped form is the same path.
+//! A request path: whatever is accepted stays below the root, and its escaped form is the same
+//! path.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

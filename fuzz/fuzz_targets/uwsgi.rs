@@ -1,4 +1,5 @@
-//! A uwsgi packet and an app's reply: no panic, no overread, the same reply however the bytes are cut.
+//! A uwsgi packet and an app's reply: no panic, no overread, the same reply however the bytes are
+//! cut.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

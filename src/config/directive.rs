@@ -5,7 +5,8 @@
 //! (syntax, arity, reader), its default as an operator would write it, its contexts. `directives!`
 //! is the only macro of the project.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use crate::syntax::{Line, default_line};
 use crate::value::{Complaint, Scope, Value};
@@ -192,6 +193,19 @@ pub(crate) const fn plain(name: &'static str) -> &'static str {
 /// All rows of all sections, in the manual's order.
 pub fn table() -> impl Iterator<Item = &'static Directive> {
     crate::section::ALL.iter().flat_map(|(_, rows)| rows.iter())
+}
+
+/// The rows with this name: several blocks may have a directive of one name each.
+pub(crate) fn rows(name: &[u8]) -> &'static [&'static Directive] {
+    type Rows = HashMap<&'static [u8], Vec<&'static Directive>>;
+    static BY_NAME: LazyLock<Rows> = LazyLock::new(|| {
+        let mut rows = Rows::new();
+        for row in table() {
+            rows.entry(row.name.as_bytes()).or_default().push(row);
+        }
+        rows
+    });
+    BY_NAME.get(name).map_or(&[], Vec::as_slice)
 }
 
 /// Makes a section: the struct, its table, its reader.

@@ -3,6 +3,9 @@
 //!
 //! `names.txt` has a name a line, with `{` behind it when it opens a block, and its contexts.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::Context;
 
 const NAMES: &str = include_str!("names.txt");
@@ -22,7 +25,8 @@ impl Known {
 
 /// The directive of nginx with this name.
 pub(crate) fn nginx(name: &str) -> Option<Known> {
-    all().find(|(known, _)| *known == name).map(|(_, contexts)| Known { contexts })
+    static BY_NAME: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| all().collect());
+    BY_NAME.get(name).map(|contexts| Known { contexts })
 }
 
 /// All names with their contexts.

@@ -7,10 +7,12 @@ use crate::slot::{Name, Slot, Unit};
 
 /// An order.
 ///
-/// A generation's life reads `Begin`, then `Accepted` or `Rejected`, then `Gone`; no order names it afterwards.
+/// A generation's life reads `Begin`, then `Accepted` or `Rejected`, then `Gone`; no order names it
+/// afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// A generation begins: prepare what its processes need. They are spawned by orders of their own.
+    /// A generation begins: prepare what its processes need. They are spawned by orders of their
+    /// own.
     Begin {
         /// Of what.
         unit: Unit,
@@ -23,10 +25,11 @@ pub enum Action {
     Spawn(Slot),
     /// Ask the process to end: finish what is in flight, accept nothing more.
     Stop(Slot),
-    /// End the process now. For an app master or a program: its whole process group, no worker of that generation is wanted then.
+    /// End the process now. For an app master or a program: its whole process group, no worker of
+    /// that generation is wanted then.
     Kill(Slot),
-    /// No more workers will be asked for: the app master exits when its last one is gone. Its workers serve on until they are
-    /// stopped one by one.
+    /// No more workers will be asked for: the app master exits when its last one is gone. Its
+    /// workers serve on until they are stopped one by one.
     Retire(Slot),
     /// The generation serves; the one before it is being stopped from now on.
     Accepted {

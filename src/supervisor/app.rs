@@ -1,4 +1,5 @@
-//! One app: its generations, and what facts do to them. Who follows whom is in `succession`, the hand-over in `roll`.
+//! One app: its generations, and what facts do to them. Who follows whom is in `succession`, the
+//! hand-over in `roll`.
 
 use crate::action::{Action, REPLACED};
 use crate::backoff::{Patience, Respite, Tidings};
@@ -15,7 +16,8 @@ use crate::standing::{Fault, Standing};
 pub(crate) struct App {
     /// What the newest plan that names it wants.
     pub plan: AppPlan,
-    /// Whether the newest plan names it. One that lost its place lives until no web worker asks for it.
+    /// Whether the newest plan names it. One that lost its place lives until no web worker asks for
+    /// it.
     pub planned: bool,
     /// The newest reading.
     pub reading: u32,
@@ -51,7 +53,8 @@ pub(crate) struct Due {
 }
 
 impl App {
-    /// An app that a plan names for the first time; `last` is the number of its last generation in an earlier life.
+    /// An app that a plan names for the first time; `last` is the number of its last generation in
+    /// an earlier life.
     pub fn new(now: Moment, plan: AppPlan, reading: u32, last: u32) -> Self {
         Self {
             plan,
@@ -216,7 +219,8 @@ impl App {
         }
     }
 
-    /// A worker of the serving generation is gone that nobody told to go: the slot rule says when its successor starts.
+    /// A worker of the serving generation is gone that nobody told to go: the slot rule says when
+    /// its successor starts.
     fn lost(
         &mut self,
         now: Moment,

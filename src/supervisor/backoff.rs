@@ -1,4 +1,5 @@
-//! How long the successor of a dead process waits, and what is said about it. All waits have a maximum.
+//! How long the successor of a dead process waits, and what is said about it. All waits have a
+//! maximum.
 
 use std::time::Duration;
 
@@ -6,7 +7,8 @@ use crate::action::Summary;
 use crate::moment::Moment;
 use crate::slot::Unit;
 
-/// The slot rule: a death is made good at once, but a slot whose processes die young again and again slows down.
+/// The slot rule: a death is made good at once, but a slot whose processes die young again and
+/// again slows down.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Respite {
     young: u32,
@@ -31,7 +33,8 @@ impl Respite {
 
 /// The app rule: one that never proved itself waits one second more after each failure.
 ///
-/// uWSGI's emperor does the same to vassals that are not loyal, but starts at a millisecond, by a mistake in its units.
+/// uWSGI's emperor does the same to vassals that are not loyal, but starts at a millisecond, by a
+/// mistake in its units.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Patience {
     failures: u32,

@@ -1,6 +1,8 @@
-//! The processes of one generation, by seat: who lives, who was told to stop, who has to be killed when.
+//! The processes of one generation, by seat: who lives, who was told to stop, who has to be killed
+//! when.
 //!
-//! Policy is not here: a crew is told whom to start and whom to stop, and keeps the promise that a seat holds one process.
+//! Policy is not here: a crew is told whom to start and whom to stop, and keeps the promise that a
+//! seat holds one process.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -95,7 +97,8 @@ impl Crew {
         self.processes.get(&seat).is_some_and(|process| matches!(process.life, Life::Ready { .. }))
     }
 
-    /// How many processes there are, app masters left out, and those that take long to stop: nobody waits for them.
+    /// How many processes there are, app masters left out, and those that take long to stop: nobody
+    /// waits for them.
     pub fn live(&self, now: Moment) -> usize {
         let counts = |process: &Process| process.lingers_from().is_none_or(|moment| moment > now);
         let seats = self.processes.iter().filter(|(seat, _)| **seat != Seat::Master);
@@ -167,7 +170,8 @@ impl Crew {
         }
     }
 
-    /// Tells all processes to stop; an app master that is ready waits for its workers, and a little longer.
+    /// Tells all processes to stop; an app master that is ready waits for its workers, and a little
+    /// longer.
     pub fn dismiss(&mut self, now: Moment, until: Option<Moment>, out: &mut Vec<Action>) {
         self.retire(out);
         let seats: Vec<_> =
@@ -279,5 +283,6 @@ pub(crate) const TO_EXIT: Duration = Duration::from_secs(1);
 /// An app master may outlive the limit of its workers by this much: it has their ends to report.
 const BEHIND_WORKERS: Duration = Duration::from_secs(1);
 
-/// A process that was told to stop is waited for so long before others take its place; a stream may go on for minutes.
+/// A process that was told to stop is waited for so long before others take its place; a stream may
+/// go on for minutes.
 const LINGERS_AFTER: Duration = Duration::from_secs(3);

@@ -7,8 +7,9 @@ use crate::slot::{Name, Seat, Slot};
 
 /// A fact.
 ///
-/// Each `Spawn` that was ordered is answered by exactly one `Exited` or `NotSpawned`, whenever the slot is empty again. Facts about
-/// slots that hold no process are ignored: apps say what they like.
+/// Each `Spawn` that was ordered is answered by exactly one `Exited` or `NotSpawned`, whenever the
+/// slot is empty again. Facts about slots that hold no process are ignored: apps say what they
+/// like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A configuration was read and found right.

@@ -17,7 +17,8 @@ pub(crate) struct Generation {
     pub plan: AppPlan,
     /// Whether it was made from an earlier generation, to restart what crashed.
     pub again: bool,
-    /// While it is tried: it fails if it has not proved itself by then. None while it waits for room for its first worker.
+    /// While it is tried: it fails if it has not proved itself by then. None while it waits for
+    /// room for its first worker.
     pub proof: Option<Moment>,
     /// When it proved itself.
     pub accepted: Option<Moment>,

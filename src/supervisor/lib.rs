@@ -1,7 +1,8 @@
 //! What to start, stop, kill and when. Facts come in as [`Event`]s, orders go out as [`Action`]s.
 //!
-//! Nothing here sees a pid, a descriptor, a clock or a log: time comes with each event, and [`Supervisor::deadline`] says when the
-//! next `Tick` is due. The whole machine can therefore be driven by a test: `simulation.rs` does it with random worlds.
+//! Nothing here sees a pid, a descriptor, a clock or a log: time comes with each event, and
+//! [`Supervisor::deadline`] says when the next `Tick` is due. The whole machine can therefore be
+//! driven by a test: `simulation.rs` does it with random worlds.
 
 mod action;
 mod app;

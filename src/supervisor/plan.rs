@@ -1,4 +1,5 @@
-//! The plan: which slots should exist, and with what policy. It is the configuration as far as supervision needs it.
+//! The plan: which slots should exist, and with what policy. It is the configuration as far as
+//! supervision needs it.
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use crate::slot::Name;
 pub struct Plan {
     /// The web workers.
     pub web: WebPlan,
-    /// The apps, in the order of the file. A name comes once; a second of the same name is not looked at.
+    /// The apps, in the order of the file. A name comes once; a second of the same name is not
+    /// looked at.
     pub apps: Vec<AppPlan>,
 }
 
@@ -33,11 +35,13 @@ pub struct AppPlan {
     pub name: Name,
     /// What processes it has.
     pub kind: Kind,
-    /// A fingerprint of everything that the app's processes depend on, `workers` and the policy included.
+    /// A fingerprint of everything that the app's processes depend on, `workers` and the policy
+    /// included.
     pub print: u64,
     /// How a new generation takes over.
     pub reload: Reload,
-    /// How long it may take from the start of its master (or program) until requests can be answered.
+    /// How long it may take from the start of its master (or program) until requests can be
+    /// answered.
     pub start_timeout: Duration,
     /// How long requests in flight may take when their process is told to stop.
     pub mercy: Duration,

@@ -1,5 +1,6 @@
-//! The hand-over between generations of an app: one new worker, one old one, so that one more lives than should. It also makes
-//! good the losses of the serving generation and replaces its tired workers, one at a time.
+//! The hand-over between generations of an app: one new worker, one old one, so that one more lives
+//! than should. It also makes good the losses of the serving generation and replaces its tired
+//! workers, one at a time.
 
 use crate::action::Action;
 use crate::app::App;
@@ -52,7 +53,8 @@ impl App {
         }
     }
 
-    /// Stops as many old workers as new ones have made superfluous; all of them if the new ones cannot get ready.
+    /// Stops as many old workers as new ones have made superfluous; all of them if the new ones
+    /// cannot get ready.
     fn relieve(&mut self, now: Moment, out: &mut Vec<Action>) {
         let Some(serving) = &self.serving else { return };
         let waiting = self.stalls_at().is_some_and(|stalled| stalled > now);
@@ -100,8 +102,8 @@ impl App {
         self.room(now) > 0
     }
 
-    /// Room for the candidate's first worker, where a crash has stopped the hand-over before it: somebody has to go, unless one
-    /// is on its way already.
+    /// Room for the candidate's first worker, where a crash has stopped the hand-over before it:
+    /// somebody has to go, unless one is on its way already.
     pub fn make_room(&mut self, now: Moment, out: &mut Vec<Action>) {
         if self.is_whole() {
             return;
@@ -112,8 +114,8 @@ impl App {
         }
     }
 
-    /// How many more workers may live: one more than the largest of the generations has. Those that take long
-    /// to stop do not count.
+    /// How many more workers may live: one more than the largest of the generations has. Those that
+    /// take long to stop do not count.
     fn room(&self, now: Moment) -> usize {
         let served = self.leaving.iter().filter(|old| old.accepted.is_some());
         let counted = served.chain(&self.serving).chain(&self.candidate);

@@ -1,4 +1,5 @@
-//! 256 worlds, each with its own seed: random plans, orders, deaths and delays; after every step the promises are checked.
+//! 256 worlds, each with its own seed: random plans, orders, deaths and delays; after every step
+//! the promises are checked.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The names of things: units, seats and slots. A process comes and goes, its slot stays; no pid is known here.
+//! The names of things: units, seats and slots. A process comes and goes, its slot stays; no pid is
+//! known here.
 
 use std::fmt;
 use std::sync::Arc;

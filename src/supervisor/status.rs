@@ -44,7 +44,8 @@ pub struct AppStatus {
     pub state: AppState,
     /// Its generations.
     pub unit: UnitStatus,
-    /// Whether the serving generation is loyal: it answered a request, or lived 10 s after it was ready.
+    /// Whether the serving generation is loyal: it answered a request, or lived 10 s after it was
+    /// ready.
     pub loyal: bool,
     /// Failures in a row since the last loyal generation.
     pub failures: u32,

@@ -1,4 +1,5 @@
-//! Which generation of an app follows which: begin, prove, accept or reject, crash and restart, end.
+//! Which generation of an app follows which: begin, prove, accept or reject, crash and restart,
+//! end.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use crate::slot::Seat;
 use crate::standing::Fault;
 
 impl App {
-    /// Begins the generation that is due, if it may: a core must be free, and nothing may live beside one that replaces.
+    /// Begins the generation that is due, if it may: a core must be free, and nothing may live
+    /// beside one that replaces.
     pub fn launch(&mut self, now: Moment, core_is_free: bool, out: &mut Vec<Action>) {
         let Some(due) =
             self.due.filter(|due| due.at <= now && core_is_free && self.candidate.is_none())
@@ -36,7 +38,8 @@ impl App {
         self.candidate = Some(new);
     }
 
-    /// Moves the candidate on: its first worker starts when there is room for one more; it fails when its time is over.
+    /// Moves the candidate on: its first worker starts when there is room for one more; it fails
+    /// when its time is over.
     pub fn prove(&mut self, now: Moment, out: &mut Vec<Action>) {
         let room = self.has_room(now);
         let Some(new) = &mut self.candidate else { return };
@@ -74,7 +77,8 @@ impl App {
         }
     }
 
-    /// The candidate has failed. What serves stays; if nothing can, the last good generation or another attempt follows.
+    /// The candidate has failed. What serves stays; if nothing can, the last good generation or
+    /// another attempt follows.
     pub fn reject(&mut self, now: Moment, cause: String, out: &mut Vec<Action>) {
         let Some(new) = &self.candidate else { return };
         let (number, again) = (new.number(), new.again);
@@ -102,7 +106,8 @@ impl App {
         self.leaving.push(new);
     }
 
-    /// The master or the program of the serving generation is gone. Its workers serve on until their successors are ready.
+    /// The master or the program of the serving generation is gone. Its workers serve on until
+    /// their successors are ready.
     pub fn crashed(&mut self, now: Moment, cause: String, out: &mut Vec<Action>) {
         let Some(serving) = &self.serving else { return };
         let lived = serving.accepted.map_or(Duration::ZERO, |accepted| now - accepted);

@@ -1,4 +1,5 @@
-//! The state machine as a whole: it hands each fact to the unit concerned, then lets every unit do what has become possible.
+//! The state machine as a whole: it hands each fact to the unit concerned, then lets every unit do
+//! what has become possible.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -165,7 +166,8 @@ impl Supervisor {
         self.web.planned(now, reading, plan.web, *cause != Cause::FileChanged, out);
     }
 
-    /// Lets every unit do what has become possible: apps first, since the web passes requests to them.
+    /// Lets every unit do what has become possible: apps first, since the web passes requests to
+    /// them.
     fn settle(&mut self, out: &mut Vec<Action>) {
         let now = self.now;
         for app in &mut self.apps {
@@ -196,7 +198,8 @@ impl Supervisor {
         }
     }
 
-    /// Apps that lost their place in the plan end when no web worker passes requests to them any more.
+    /// Apps that lost their place in the plan end when no web worker passes requests to them any
+    /// more.
     fn let_go(&mut self, out: &mut Vec<Action>) {
         for app in &mut self.apps {
             if !app.planned && !self.web.names(app.name()) {

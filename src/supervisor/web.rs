@@ -1,4 +1,5 @@
-//! The web workers: a new generation is tried beside the old one, and replaces it when all of it is ready.
+//! The web workers: a new generation is tried beside the old one, and replaces it when all of it is
+//! ready.
 
 use std::time::Duration;
 
@@ -145,7 +146,8 @@ impl Web {
         }
     }
 
-    /// Does everything that is possible now. `apps_answer` says that the newly named apps serve or have failed.
+    /// Does everything that is possible now. `apps_answer` says that the newly named apps serve or
+    /// have failed.
     pub fn settle(&mut self, now: Moment, apps_answer: bool, out: &mut Vec<Action>) {
         self.enforce(now, out);
         if self.due && apps_answer {
@@ -267,7 +269,8 @@ impl Web {
         }
     }
 
-    /// Takes the candidate back. Its workers that were ready have taken connections: they finish them.
+    /// Takes the candidate back. Its workers that were ready have taken connections: they finish
+    /// them.
     fn withdraw(&mut self, now: Moment, cause: &str, out: &mut Vec<Action>) {
         let Some(mut candidate) = self.candidate.take() else { return };
         candidate.reject_unfinished(cause, out);

@@ -135,6 +135,7 @@ impl Sent {
             b"content-length" => {
                 return self.length.map(|length| length.to_string().into_bytes().into());
             }
+            b"accept-ranges" if reply.accepts_ranges => return Some(b"bytes"[..].into()),
             b"transfer-encoding" => return self.chunked.then(|| b"chunked"[..].into()),
             b"connection" => {
                 return Some(if self.keep {

@@ -18,9 +18,6 @@ pub fn of(exchange: &Exchange, refusal: &Refusal) -> Reply {
         Refusal::Upstream { retry_after: Some(wait), .. } => {
             reply.fields.add(&b"Retry-After"[..], wait.as_secs().max(1).to_string());
         }
-        Refusal::Intercepted { authenticate: Some(challenge), .. } => {
-            reply.fields.add(&b"WWW-Authenticate"[..], challenge.clone());
-        }
         _ => {}
     }
     reply
@@ -47,7 +44,8 @@ fn built_in(exchange: &Exchange, status: u16) -> Reply {
     let Some((title, detail)) = title(status) else { return reply };
     let heading = if detail.is_empty() { title } else { "400 Bad Request" };
     let mut page = format!(
-        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{heading}</h1></center>\r\n"
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n\
+         <center><h1>{heading}</h1></center>\r\n"
     );
     if !detail.is_empty() {
         page.push_str(&format!("<center>{detail}</center>\r\n"));

@@ -30,6 +30,7 @@ pub fn complete(exchange: &Exchange, reply: &mut Reply) {
     let mut whole = Vec::new();
     let errors = &exchange.settings().errors;
     if location.first() == Some(&b'/') && errors.absolute_redirect && !reply.foreign {
+        reply.location_completed = true;
         whole.extend_from_slice(b"http://");
         host(exchange, &mut whole);
     } else if field::is_value(location) {

@@ -79,12 +79,7 @@ pub enum Refusal {
         retry_after: Option<Duration>,
     },
     /// An app answered with this status, and `uwsgi_intercept_errors` is on.
-    Intercepted {
-        /// The app's status.
-        status: u16,
-        /// Its WWW-Authenticate, which a 401 keeps.
-        authenticate: Option<bytes::Bytes>,
-    },
+    Intercepted(u16),
     /// Something that should work did not.
     Failed {
         /// What.
@@ -100,7 +95,7 @@ impl Refusal {
         match self {
             Refusal::Asked(status)
             | Refusal::Upstream { status, .. }
-            | Refusal::Intercepted { status, .. } => *status,
+            | Refusal::Intercepted(status) => *status,
             Refusal::Bad(bad) => bad.status(),
             Refusal::BadPath | Refusal::BadBody(_) => 400,
             Refusal::HeadTimeout | Refusal::BodyTimeout => 408,
@@ -127,7 +122,7 @@ impl Refusal {
             | Refusal::Method
             | Refusal::Precondition
             | Refusal::Range { .. }
-            | Refusal::Intercepted { .. }
+            | Refusal::Intercepted(_)
             | Refusal::Internal => return None,
             Refusal::Bad(_)
             | Refusal::BadPath
@@ -183,19 +178,17 @@ pub fn file_status(error: &io::Error) -> u16 {
 impl fmt::Display for Refusal {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refusal::Asked(status) | Refusal::Intercepted { status, .. } => {
-                write!(to, "status {status}")
-            }
+            Refusal::Asked(status) | Refusal::Intercepted(status) => write!(to, "status {status}"),
             Refusal::Bad(Bad::LineTooLong) => to.write_str(
-                "client sent too long URI; a request line may fill one of large_client_header_buffers",
+                "client sent too long URI; large_client_header_buffers sets the longest request line",
             ),
             Refusal::Bad(bad @ Bad::FieldsTooLarge(_)) => {
                 write!(to, "{}; large_client_header_buffers sets the limit", bad.text())
             }
             Refusal::Bad(bad) => to.write_str(bad.text()),
-            Refusal::BadPath => to.write_str("client sent invalid request: the path cannot be read"),
-            Refusal::HeadTimeout => to.write_str("client timed out while it sent the request's head"),
-            Refusal::BodyTimeout => to.write_str("client timed out while it sent the request's body"),
+            Refusal::BadPath => to.write_str("client sent a path that cannot be read"),
+            Refusal::HeadTimeout => to.write_str("client timed out while it sent the head"),
+            Refusal::BodyTimeout => to.write_str("client timed out while it sent the body"),
             Refusal::BadBody(text) => to.write_str(text),
             Refusal::TooLarge { length, limit } => write!(
                 to,

@@ -26,6 +26,8 @@ pub struct Reply {
     /// Location. One that begins with `/` is made absolute when the head is written, if
     /// `absolute_redirect` says so.
     pub location: Option<Bytes>,
+    /// Whether that was done: nginx then has the field in another place.
+    pub location_completed: bool,
     /// Server and Date from an app, which replace ours. The names of all others that must not be
     /// doubled are those of the members above.
     pub server: Option<Bytes>,
@@ -38,6 +40,8 @@ pub struct Reply {
     pub body: Body,
     /// Whether ranges of it may be asked for (files).
     pub ranges: bool,
+    /// Whether the client is told so.
+    pub accepts_ranges: bool,
     /// Whether conditions (If-Modified-Since and the like) apply to it (files).
     pub conditions: bool,
     /// Whether it comes from an app: error_page then leaves it alone.
@@ -98,11 +102,13 @@ impl Reply {
             modified: None,
             etag: None,
             location: None,
+            location_completed: false,
             server: None,
             date: None,
             fields: Fields::default(),
             body: Body::Empty,
             ranges: false,
+            accepts_ranges: false,
             conditions: false,
             foreign: false,
             close: false,

@@ -1,8 +1,10 @@
-//! What the processes of one liege tell each other, over the control channels (SOCK_SEQPACKET, one message a packet).
+//! What the processes of one liege tell each other, over the control channels (SOCK_SEQPACKET, one
+//! message a packet).
 //!
-//! The master writes an [`Order`] once to each new child, as the bytes of a sealed memfd, with the descriptors that the order
-//! names in the order in which it names them. Afterwards both sides exchange the small messages below. What a child says is
-//! untrusted: it decodes into these types or the channel is closed.
+//! The master writes an [`Order`] once to each new child, as the bytes of a sealed memfd, with the
+//! descriptors that the order names in the order in which it names them. Afterwards both sides
+//! exchange the small messages below. What a child says is untrusted: it decodes into these types
+//! or the channel is closed.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,8 +56,8 @@ pub struct Identity {
 
 /// One web worker's order.
 ///
-/// Descriptors, in this order: the configuration (sealed memfd, the word tree that `config` wrote for web workers), one for
-/// each of `listeners`, one for each of `logs`.
+/// Descriptors, in this order: the configuration (sealed memfd, the word tree that `config` wrote
+/// for web workers), one for each of `listeners`, one for each of `logs`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebOrder {
     /// The worker's number, from 0: `liege: web worker N`.
@@ -89,8 +91,8 @@ pub enum AppKind {
 
 /// One app master's (or program's) order.
 ///
-/// Descriptors, in this order: the app's listening socket, the writing end of the app's log pipe, and for a WSGI app the
-/// extension (a sealed memfd that may be executed).
+/// Descriptors, in this order: the app's listening socket, the writing end of the app's log pipe,
+/// and for a WSGI app the extension (a sealed memfd that may be executed).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppOrder {
     /// The app's name.
@@ -164,8 +166,8 @@ pub enum ToWeb {
         /// `worker_shutdown_timeout`, where there is one.
         limit: Option<Duration>,
     },
-    /// New descriptors for all log files, in the order of the `WebOrder`; they ride on this message (at most 200 a message,
-    /// `first` says where they begin).
+    /// New descriptors for all log files, in the order of the `WebOrder`; they ride on this message
+    /// (at most 200 a message, `first` says where they begin).
     Reopen {
         /// The index of the first descriptor on this message.
         first: u32,
@@ -226,7 +228,8 @@ pub enum ToApp {
 pub enum FromApp {
     /// The application is imported (or will be in the workers); workers can be forked.
     Ready,
-    /// The application could not be imported. The first text is one line, the second the traceback. It exits next.
+    /// The application could not be imported. The first text is one line, the second the traceback.
+    /// It exits next.
     Failed {
         /// `ModuleNotFoundError: No module named 'shop'`.
         cause: String,
@@ -279,7 +282,8 @@ pub enum FromWorker {
         /// The app's own traceback, bounded.
         traceback: String,
     },
-    /// It has served `max_requests` and asks to be replaced: it serves on until it is told to drain.
+    /// It has served `max_requests` and asks to be replaced: it serves on until it is told to
+    /// drain.
     Tired,
     /// A request passed `harakiri`; the worker exits next (or drains, with several threads).
     Harakiri {

@@ -1,4 +1,5 @@
-//! The server under test: a configuration, files and a command line make one that runs in a folder of its own.
+//! The server under test: a configuration, files and a command line make one that runs in a folder
+//! of its own.
 
 use std::fs;
 use std::net::TcpListener;
@@ -21,7 +22,8 @@ pub struct Setup {
     environment: Vec<(String, String)>,
 }
 
-/// A liege with this configuration. `PORT` and `PORT2` stand for free ports, `DIR` for the test's folder.
+/// A liege with this configuration. `PORT` and `PORT2` stand for free ports, `DIR` for the test's
+/// folder.
 pub fn liege(config: &str) -> Setup {
     Setup { config: config.to_owned(), files: vec![], words: vec![], environment: vec![] }
 }
@@ -96,17 +98,40 @@ impl Setup {
         }
     }
 
-    /// Runs the command line to its end.
+    /// Runs the command line to its end, which must come by itself.
+    #[track_caller]
     pub fn output(&self) -> Output {
         let (folder, ..) = self.lay_out();
-        let output =
-            self.command(folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped()).output();
-        let mut output = output.expect("the binary runs");
+        let files = ["stdout", "stderr"].map(|name| folder.path().join(name));
+        let [stdout, stderr] =
+            files.each_ref().map(|path| fs::File::create(path).expect("a file for the output"));
+        let mut child = self
+            .command(folder.path())
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .expect("the binary runs");
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().expect("it is our child") {
+                break status;
+            }
+            if start.elapsed() > PATIENCE {
+                process::signal(child.id(), Signal::SIGINT);
+                let _ = child.wait();
+                panic!(
+                    "it did not end by itself: {}",
+                    fs::read_to_string(&files[1]).unwrap_or_default()
+                );
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
         let name = folder.path().display().to_string();
-        for stream in [&mut output.stdout, &mut output.stderr] {
-            *stream = String::from_utf8_lossy(stream).replace(&name, "DIR").into_bytes();
-        }
-        output
+        let [stdout, stderr] = files.map(|path| {
+            let bytes = fs::read(path).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).replace(&name, "DIR").into_bytes()
+        });
+        Output { status, stdout, stderr }
     }
 
     fn command(&self, prefix: &Path) -> Command {
@@ -234,7 +259,8 @@ impl Daemon {
         self.child.id()
     }
 
-    /// Pids of the processes whose title begins so, `liege: ` left out: `web worker`, `app blog master`.
+    /// Pids of the processes whose title begins so, `liege: ` left out: `web worker`, `app blog
+    /// master`.
     pub fn processes(&self, title: &str) -> Vec<u32> {
         let wanted = format!("liege: {title}");
         let below = process::below(self.pid()).into_iter();

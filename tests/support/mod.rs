@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 pub use client::{Connection, Response};
 pub use daemon::{Daemon, Setup, liege};
 
-/// Waits until `fact` has an answer. The limit is for machines that are busy; a fact that is there costs no time.
+/// Waits until `fact` has an answer. The limit is for machines that are busy; a fact that is there
+/// costs no time.
 #[track_caller]
 pub fn within<T>(limit: Duration, what: &str, mut fact: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();

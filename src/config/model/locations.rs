@@ -187,7 +187,8 @@ impl Locations {
             if path.starts_with(name) {
                 return Some(location);
             }
-            // Everything longer than what this one has in common with the path is no beginning of it either.
+            // Everything longer than what this one has in common with the path is no beginning of
+            // it either.
             let common = name.iter().zip(path).take_while(|(a, b)| a == b).count();
             let limit = &path[..common];
             end = self.prefixes[..end].partition_point(|other| other.matcher.name() <= limit);

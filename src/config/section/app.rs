@@ -6,7 +6,7 @@ use wire::message::Preload;
 
 use crate::directive::Check;
 use crate::value::{
-    Address, AppEnv, Bounded, Command, Complaint, Limit, Name, Reload, Umask, WorkPath,
+    Address, AppEnv, Bounded, Command, Complaint, Limit, List, Name, Reload, Umask, WorkPath,
 };
 
 directives! {
@@ -42,11 +42,11 @@ directives! {
 
         /// A directory in front of sys.path; several lines add up, the first one comes first.
         /// {chdir} is always on it, behind these.
-        pythonpath: Vec<WorkPath> = none;
+        pythonpath: List<WorkPath> = none;
 
         /// A variable of the environment; several lines add up. It goes before one of the main
         /// level.
-        env: Vec<AppEnv> = none;
+        env: List<AppEnv> = none;
 
         /// The number of worker processes.
         processes: Bounded<1, 1024> = "1";
@@ -95,7 +95,7 @@ directives! {
         reload: Reload = "overlap";
 
         /// A file whose change is a reload of this app; several lines add up.
-        touch_reload: Vec<WorkPath> = none;
+        touch_reload: List<WorkPath> = none;
     }
 }
 

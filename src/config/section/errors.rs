@@ -1,7 +1,7 @@
 //! Errors and redirects: what the client sees instead.
 
 use crate::directive::Check;
-use crate::value::ErrorPage;
+use crate::value::{ErrorPage, List};
 
 directives! {
     /// ERRORS AND REDIRECTS
@@ -10,7 +10,7 @@ directives! {
         /// a URL (a redirect of the client). `=code` changes the status, `=` alone takes that of
         /// whatever makes the page. Several lines add up; a level further in replaces what was said
         /// further out.
-        error_page: Vec<ErrorPage> = none;
+        error_page: List<ErrorPage> = none;
 
         /// Whether an error in an error page may have an error page.
         recursive_error_pages: bool = "off";

@@ -1,7 +1,7 @@
 //! The head of responses.
 
 use crate::directive::Check;
-use crate::value::{AddHeader, ServerTokens};
+use crate::value::{AddHeader, List, ServerTokens};
 
 directives! {
     /// RESPONSE HEADS
@@ -9,7 +9,7 @@ directives! {
         /// Adds a field to responses with status 200, 201, 204, 206, 301, 302, 303, 304, 307 or
         /// 308, with `always` to all. Several lines add up; one line replaces all that was said
         /// further out. An empty value adds nothing.
-        add_header: Vec<AddHeader> = none;
+        add_header: List<AddHeader> = none;
 
         /// Whether the Server field and error pages tell the version.
         server_tokens: ServerTokens = "on";

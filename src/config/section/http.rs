@@ -1,7 +1,7 @@
 //! What stands in `http { }` alone.
 
 use crate::directive::Check;
-use crate::value::{Ignored, LogFormat};
+use crate::value::{Ignored, List, LogFormat};
 
 directives! {
     /// HTTP
@@ -11,7 +11,7 @@ directives! {
         /// `json` as in a JSON string, `none` as they are. A variable without a value is "-" with
         /// the first and nothing with the others. It stands above each {access_log} that uses it;
         /// `combined` is always there.
-        log_format: Vec<LogFormat> = none;
+        log_format: List<LogFormat> = none;
 
         /// Accepted for nginx's sake: tables here size themselves.
         server_names_hash_bucket_size: Ignored<1, false> = none;

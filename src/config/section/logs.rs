@@ -1,7 +1,7 @@
 //! Logs of requests and of errors, by level of the configuration.
 
 use crate::directive::Check;
-use crate::value::{AccessLogs, ErrorLog};
+use crate::value::{AccessLogs, ErrorLog, List};
 
 directives! {
     /// LOGS
@@ -13,7 +13,7 @@ directives! {
 
         /// Where errors are logged and from which level on, for requests that come here. Without
         /// it, as at the main level.
-        error_log: Vec<ErrorLog> = none;
+        error_log: List<ErrorLog> = none;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::directive::Check;
-use crate::value::{Bounded, Env, ErrorLog, FilePath, Processes, User};
+use crate::value::{Bounded, Env, ErrorLog, FilePath, List, Processes, User};
 
 directives! {
     /// MAIN
@@ -30,7 +30,7 @@ directives! {
         /// A variable of the environment of all apps: with a value, or the value that liege itself
         /// was started with. Unlike nginx's workers, apps start with nothing but PATH, HOME, USER,
         /// LANG and the like.
-        env: Vec<Env> = none;
+        env: List<Env> = none;
 
         /// The most files and connections that a web worker may have open.
         worker_rlimit_nofile: Option<Bounded<1, 1073741816>> = none;
@@ -51,7 +51,7 @@ directives! {
 
         /// Where errors are logged and from which level on; several lines add up. A level further
         /// in replaces what was said further out.
-        error_log: Vec<ErrorLog> = "logs/error.log error";
+        error_log: List<ErrorLog> = "logs/error.log error";
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files: where they are, which of them answers, with which conditions.
 
 use crate::directive::Check;
-use crate::value::{DocumentRoot, IfModifiedSince, IndexFile, Offset, Present, TryFiles};
+use crate::value::{DocumentRoot, IfModifiedSince, IndexFile, List, Offset, Present, TryFiles};
 
 directives! {
     /// STATIC FILES
@@ -12,7 +12,7 @@ directives! {
 
         /// The files that answer for a directory, the first that exists. A name that begins with a
         /// slash may be the last, and answers unseen.
-        index: Vec<IndexFile> = "index.html";
+        index: List<IndexFile> = "index.html";
 
         /// Answers with the first of these files that exists; a name with a slash behind it must be
         /// a directory. The last word is what happens otherwise: an internal redirect, a named

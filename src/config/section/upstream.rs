@@ -1,7 +1,7 @@
 //! `upstream NAME { }`: groups of servers.
 
 use crate::directive::Check;
-use crate::value::{Complaint, Peer};
+use crate::value::{Complaint, List, Peer};
 
 directives! {
     /// UPSTREAMS
@@ -10,7 +10,7 @@ directives! {
         /// asked in turn, by `weight`. After `max_fails` failures within `fail_timeout` one is left
         /// alone for that long. `backup` ones are asked when no other is left, `down` ones never.
         /// At most `max_conns` connections of one web worker go to it at a time.
-        server: Vec<Peer> = none;
+        server: List<Peer> = none;
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::directive::Check;
 use crate::value::{
-    Bounded, Buffers, Bytes, Complaint, NextUpstream, Off, Size, TempPath, UwsgiParam, UwsgiPass,
+    Bounded, Buffers, Bytes, Complaint, List, NextUpstream, Off, Size, TempPath, UwsgiParam,
+    UwsgiPass,
 };
 
 directives! {
@@ -18,9 +19,9 @@ directives! {
         /// app, the standard parameters (QUERY_STRING, REQUEST_METHOD, CONTENT_TYPE,
         /// CONTENT_LENGTH, REQUEST_URI, PATH_INFO, DOCUMENT_ROOT, SERVER_PROTOCOL, REQUEST_SCHEME,
         /// HTTPS, REMOTE_ADDR, REMOTE_PORT, SERVER_PORT, SERVER_NAME) are always sent, and a line
-        /// of the same name replaces one. A SCRIPT_NAME for an app is also cut from the beginning of
-        /// its PATH_INFO.
-        uwsgi_param: Vec<UwsgiParam> = none;
+        /// of the same name replaces one. A SCRIPT_NAME for an app is also cut from the beginning
+        /// of its PATH_INFO.
+        uwsgi_param: List<UwsgiParam> = none;
 
         /// How long a connection may take to be made.
         uwsgi_connect_timeout: Duration = "60s";
@@ -72,10 +73,10 @@ directives! {
 
         /// A field of the response that clients do not get; several lines add up. X-Accel-... never
         /// reach them.
-        uwsgi_hide_header: Vec<Bytes> = none;
+        uwsgi_hide_header: List<Bytes> = none;
 
         /// A field that clients get although it is hidden by default; several lines add up.
-        uwsgi_pass_header: Vec<Bytes> = none;
+        uwsgi_pass_header: List<Bytes> = none;
 
         /// When the next server is asked. Nothing was sent to the client yet; a POST, LOCK or PATCH
         /// that was sent on already is repeated with `non_idempotent` only.

@@ -64,7 +64,7 @@ impl<'a> Typist<'a> {
             settings.chdir.0 = chdir;
         }
         // A line that could not be read may be the one that is missing.
-        let whole = self.told[told..].iter().all(|told| !told.diagnostic.is_error());
+        let whole = self.told[told..].iter().all(|told| !told.is_error());
         for complaint in settings.check().into_iter().filter(|_| whole) {
             let named = lines.iter().find(|line| complaint.message.starts_with(&quoted(line)));
             self.complain(complaint, named.unwrap_or(block));

@@ -6,7 +6,7 @@ use super::level::Block;
 use super::{Typist, lines_of};
 use crate::Context;
 use crate::diagnostic::shown;
-use crate::directive::{AnySection, Check, Section};
+use crate::directive::{AnySection, Check, Section, rows};
 use crate::model::{Http, Program, Server, Settings, Step, Upstream, UpstreamKind};
 use crate::section;
 use crate::syntax::Line;
@@ -76,7 +76,8 @@ impl<'a> Typist<'a> {
             }
         }
         let (index, kind) = (self.registry.upstreams.all().len(), UpstreamKind::Block);
-        let upstream = Upstream { index, name: name.as_str().into(), kind, peers: own.server };
+        let upstream =
+            Upstream { index, name: name.as_str().into(), kind, peers: own.server.to_vec() };
         self.registry.upstreams.add(key.as_bytes(), Arc::new(upstream));
     }
 
@@ -117,7 +118,7 @@ impl<'a> Typist<'a> {
     /// variables everywhere, also further up. What is wrong with one is told where it is typed.
     pub fn compile_captures(&mut self, lines: &[Line]) {
         for line in lines {
-            if !crate::table().any(|row| row.name.as_bytes() == line.name()) {
+            if rows(line.name()).is_empty() {
                 self.know_refused(line);
                 continue;
             }

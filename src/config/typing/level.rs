@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::Typist;
 use crate::Context;
 use crate::diagnostic::nearest;
-use crate::directive::{AnySection, Directive, table};
+use crate::directive::{AnySection, Directive, rows, table};
 use crate::model::Matcher;
 use crate::syntax::Line;
 use crate::value::{Complaint, MANY};
@@ -57,7 +57,8 @@ impl<'a> Typist<'a> {
                 }
             }
         }
-        // What was not touched on this level was looked at further out. An app and an upstream are looked at as a whole.
+        // What was not touched on this level was looked at further out. An app and an upstream are
+        // looked at as a whole.
         let whole = matches!(block.context, Context::App | Context::Upstream);
         for section in sections.iter().filter(|_| !whole) {
             let name = section.table().first().map_or("", |directive| directive.section);
@@ -126,8 +127,8 @@ pub(super) fn lookup(
     hints: bool,
 ) -> Result<&'static Directive, Complaint> {
     let name = line.name_text();
-    let rows = || table().filter(|directive| directive.name == name);
-    let Some(directive) = rows().find(|directive| directive.contexts.contains(&context)) else {
+    let allowed = |directive: &&&Directive| directive.contexts.contains(&context);
+    let Some(directive) = rows(line.name()).iter().find(allowed) else {
         return Err(misplaced(line, &name, context, hints));
     };
     if directive.block && line.block.is_none() {
@@ -165,9 +166,8 @@ fn misplaced(line: &Line, name: &str, context: Context, hints: bool) -> Complain
         return Complaint::new(format!("liege does not implement {name} yet"))
             .hint("nginx has it here; remove the line, or wait for a later liege");
     }
-    let rows = table().filter(|row| row.name == name);
-    let words: Vec<&str> =
-        rows.flat_map(|row| row.contexts).map(|context| context.word()).collect();
+    let contexts = rows(line.name()).iter().flat_map(|row| row.contexts);
+    let words: Vec<&str> = contexts.map(|context| context.word()).collect();
     if !words.is_empty() {
         return Complaint::new(format!("\"{name}\" directive is not allowed here"))
             .hint(format!("it stands in {}", words.join(", ")));

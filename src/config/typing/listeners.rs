@@ -1,5 +1,7 @@
 //! `listen` lines of all servers put together: which sockets are bound, and who answers on each.
 
+use std::collections::{HashMap, HashSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Typist;
@@ -19,6 +21,18 @@ struct Spot {
     servers: Vec<Arc<Server>>,
 }
 
+/// All addresses, in the order in which they are first named.
+#[derive(Default)]
+struct Spots {
+    all: Vec<Spot>,
+    places: HashMap<Address, usize>,
+    /// How many pairs of an address and a server there are.
+    answers: usize,
+}
+
+/// Ranges of ports in thousands of servers would fill any memory.
+const MOST_ANSWERS: usize = 100_000;
+
 impl<'a> Typist<'a> {
     /// The sockets, in the order in which their addresses are first named.
     pub fn listeners(
@@ -26,9 +40,10 @@ impl<'a> Typist<'a> {
         servers: &[Arc<Server>],
         blocks: &[(&'a Line, section::Server)],
     ) -> Vec<Listener> {
-        let mut spots = vec![];
+        let mut spots = Spots::default();
         for (server, (block, own)) in servers.iter().zip(blocks) {
-            // Lines that could not be read were told by themselves; they are no reason for a default.
+            // Lines that could not be read were told by themselves; they are no reason for a
+            // default.
             let lines: Vec<&Line> =
                 super::lines_of(block).iter().filter(|line| line.name() == b"listen").collect();
             if lines.is_empty() {
@@ -42,7 +57,7 @@ impl<'a> Typist<'a> {
             }
         }
         let mut bound = vec![];
-        for spot in spots {
+        for spot in spots.all {
             let hosts = self.hosts(&spot);
             bound.push((spot, hosts));
         }
@@ -61,17 +76,20 @@ impl<'a> Typist<'a> {
         }
     }
 
-    fn listen(
-        &mut self,
-        spots: &mut Vec<Spot>,
-        listen: &Listen,
-        server: &Arc<Server>,
-        line: &Line,
-    ) {
+    fn listen(&mut self, spots: &mut Spots, listen: &Listen, server: &Arc<Server>, line: &Line) {
         for address in &listen.addresses {
-            let index = spots.iter().position(|spot| spot.address == *address);
-            let Some(index) = index else {
-                spots.push(Spot {
+            spots.answers += 1;
+            if spots.answers > MOST_ANSWERS {
+                if spots.answers == MOST_ANSWERS + 1 {
+                    let message = format!("more than {MOST_ANSWERS} addresses are listened on");
+                    let hint = "every address counts for every server that listens on it";
+                    self.complain(Complaint::new(message).at(1).hint(hint), line);
+                }
+                return;
+            }
+            let Some(&index) = spots.places.get(address) else {
+                spots.places.insert(address.clone(), spots.all.len());
+                spots.all.push(Spot {
                     address: address.clone(),
                     options: listen.options.clone(),
                     bind: listen.bind,
@@ -81,7 +99,7 @@ impl<'a> Typist<'a> {
                 });
                 continue;
             };
-            if let Some(complaint) = spots[index].also(listen, server) {
+            if let Some(complaint) = spots.all[index].also(listen, server) {
                 self.complain(complaint.at(1), line);
             }
         }
@@ -138,41 +156,58 @@ impl Spot {
 /// A wildcard's socket takes the connections of addresses with its port, unless they are bound by
 /// themselves.
 fn group(spots: Vec<(Spot, Hosts)>) -> Vec<Listener> {
-    let wildcards: Vec<Address> =
-        spots.iter().map(|(spot, _)| spot.address.clone()).filter(Address::is_wildcard).collect();
-    let covering = |spot: &Spot| {
-        let alone = spot.bind || spot.address.is_wildcard();
-        let covers = |wildcard: &&Address| covers(wildcard, &spot.address);
-        if alone { None } else { wildcards.iter().find(covers).cloned() }
-    };
+    let wildcards = spots.iter().filter(|(spot, _)| spot.address.is_wildcard());
+    let wildcards: HashSet<(u16, bool)> =
+        wildcards.filter_map(|(spot, _)| inet(&spot.address)).map(family).collect();
     let mut listeners: Vec<Listener> = vec![];
+    let mut places = HashMap::new();
     let mut covered = vec![];
     for (spot, hosts) in spots {
-        match (covering(&spot), &spot.address) {
-            (Some(wildcard), Address::Inet(address)) => {
-                covered.push((wildcard, Bound { ip: address.ip(), hosts }));
+        let alone = spot.bind || spot.address.is_wildcard();
+        match inet(&spot.address) {
+            Some(address) if !alone && wildcards.contains(&family(address)) => {
+                covered.push((family(address), Bound { ip: address.ip(), hosts }));
+                continue;
             }
-            _ => listeners.push(Listener {
-                address: spot.address,
-                options: spot.options,
-                hosts,
-                specific: vec![],
-            }),
+            Some(address) if spot.address.is_wildcard() => {
+                places.insert(family(address), listeners.len());
+            }
+            _ => {}
         }
+        let (address, options) = (spot.address, spot.options);
+        listeners.push(Listener { address, options, hosts, specific: vec![] });
     }
-    for (wildcard, bound) in covered {
-        if let Some(listener) = listeners.iter_mut().find(|own| own.address == wildcard) {
-            listener.specific.push(bound);
+    for (family, bound) in covered {
+        if let Some(&place) = places.get(&family) {
+            listeners[place].specific.push(bound);
         }
     }
     listeners
 }
 
-fn covers(wildcard: &Address, address: &Address) -> bool {
-    match (wildcard, address) {
-        (Address::Inet(any), Address::Inet(one)) => {
-            any.port() == one.port() && any.is_ipv4() == one.is_ipv4()
-        }
-        _ => false,
+fn inet(address: &Address) -> Option<SocketAddr> {
+    match address {
+        Address::Inet(address) => Some(*address),
+        Address::Unix(_) => None,
+    }
+}
+
+/// What a wildcard has in common with the addresses that it covers.
+fn family(address: SocketAddr) -> (u16, bool) {
+    (address.port(), address.is_ipv4())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::said;
+
+    #[test]
+    fn ranges_of_ports_in_many_servers_are_refused_before_they_fill_the_memory() {
+        let servers: String = (0..120)
+            .map(|each| format!("server {{ listen 20000-21023; server_name s{each}; }}\n"))
+            .collect();
+        let told = said(&format!("http {{\n{servers}}}"));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("more than 100000 addresses are listened on"), "{told:?}");
     }
 }

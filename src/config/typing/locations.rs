@@ -128,8 +128,8 @@ fn misplaced(inner: &Matcher, outer: &Matcher) -> Option<Complaint> {
     Some(Complaint::new(message))
 }
 
-/// What two locations of one level may not have in common: the path, and whether it is exact. Equal regular expressions
-/// are not noticed, as in nginx.
+/// What two locations of one level may not have in common: the path, and whether it is exact. Equal
+/// regular expressions are not noticed, as in nginx.
 fn identity(matcher: &Matcher) -> Option<(bool, Vec<u8>)> {
     match matcher {
         Matcher::Exact(path) => Some((true, path.clone())),

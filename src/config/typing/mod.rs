@@ -44,10 +44,10 @@ pub fn typed(tree: &Tree) -> Typed {
     let config = typist.whole();
     // The sort is stable: what is said of one line stays in its order.
     typist.told.sort_by_key(|told| (told.late, told.order));
-    let refused = typist.told.iter().any(|told| told.diagnostic.is_error());
+    let refused = typist.told.iter().any(Told::is_error);
     let more = typist.told.len().saturating_sub(MOST_TOLD);
-    let told = typist.told.into_iter().map(|told| told.diagnostic);
-    let mut diagnostics: Vec<Diagnostic> = told.take(MOST_TOLD).collect();
+    let told = typist.told.into_iter().take(MOST_TOLD);
+    let mut diagnostics: Vec<Diagnostic> = told.map(|told| told.diagnostic(tree)).collect();
     if more > 0 {
         diagnostics.push(untold(more, refused));
     }
@@ -71,11 +71,19 @@ struct Typist<'a> {
     told: Vec<Told>,
 }
 
-/// A diagnostic with its place in the order.
+/// A complaint with its place in the order and in the file. Most that are wrong with a file which
+/// is no configuration are never shown: the source line is looked up for those that are.
 struct Told {
     late: bool,
     order: u32,
-    diagnostic: Diagnostic,
+    severity: Severity,
+    message: String,
+    hint: Option<String>,
+    nowhere: bool,
+    file: Option<u32>,
+    ended: u32,
+    /// Line, column and width of the word that is meant.
+    word: Option<(u32, u32, u32)>,
 }
 
 impl<'a> Typist<'a> {
@@ -117,31 +125,50 @@ impl<'a> Typist<'a> {
     }
 
     fn tell(&mut self, severity: Severity, complaint: Complaint, line: &Line) {
-        let (late, order) = (complaint.late, line.order);
-        let named = match line.file {
-            _ if complaint.nowhere => Named::Nowhere,
-            None => Named::CommandLine,
-            Some(_) => {
-                let place = self.tree.place(line);
-                Named::File(place.file, place.line)
-            }
-        };
-        let spot = self.spot(line, complaint.word);
-        let (message, hint) = (complaint.message, complaint.hint);
-        let diagnostic = Diagnostic { severity, message, named, spot, hint };
-        self.told.push(Told { late, order, diagnostic });
+        let word = line.words.get(complaint.word).or(line.words.first()).map(|word| {
+            let quotes = if word.quoted { 2 } else { 0 };
+            (word.line, word.column, word.width + quotes)
+        });
+        self.told.push(Told {
+            late: complaint.late,
+            order: line.order,
+            severity,
+            message: complaint.message,
+            hint: complaint.hint,
+            nowhere: complaint.nowhere,
+            file: line.file,
+            ended: line.ended,
+            word,
+        });
+    }
+}
+
+impl Told {
+    fn is_error(&self) -> bool {
+        self.severity == Severity::Emerg
     }
 
-    /// The word that a complaint means, or the name of the directive.
-    fn spot(&self, line: &Line, word: usize) -> Option<Spot> {
-        let index = line.file? as usize;
-        let word = line.words.get(word).or(line.words.first())?;
-        let text = self.tree.texts.get(index)?;
-        let row = (word.line as usize).checked_sub(1)?;
+    fn diagnostic(self, tree: &Tree) -> Diagnostic {
+        let spot = self.spot(tree);
+        let named = match self.file {
+            _ if self.nowhere => Named::Nowhere,
+            None => Named::CommandLine,
+            Some(file) => {
+                Named::File(tree.files.get(file as usize).cloned().unwrap_or_default(), self.ended)
+            }
+        };
+        let Told { severity, message, hint, .. } = self;
+        Diagnostic { severity, message, named, spot, hint }
+    }
+
+    /// The word that is meant, or the name of the directive, with its source line.
+    fn spot(&self, tree: &Tree) -> Option<Spot> {
+        let index = self.file? as usize;
+        let (line, column, width) = self.word?;
+        let text = tree.texts.get(index)?;
+        let row = (line as usize).checked_sub(1)?;
         let text = text.split(|&byte| byte == b'\n').nth(row)?.to_vec();
-        let file = self.tree.files.get(index)?.clone();
-        let quotes = if word.quoted { 2 } else { 0 };
-        let (line, column, width) = (word.line, word.column, word.width + quotes);
+        let file = tree.files.get(index)?.clone();
         Some(Spot { file, line, column, width, text })
     }
 }

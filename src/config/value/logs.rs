@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::basic::{Resolution, choose};
 use super::path::under_prefix;
-use super::{Complaint, FilePath, MANY, Scope, Text, Value, duration, size};
+use super::{Complaint, FilePath, List, MANY, Scope, Text, Value, duration, size};
 use crate::diagnostic::{nearest, shown};
 use crate::syntax::Line;
 
@@ -54,7 +54,7 @@ pub struct AccessLog {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AccessLogs {
     /// The logs.
-    pub logs: Vec<AccessLog>,
+    pub logs: List<AccessLog>,
     off: bool,
 }
 

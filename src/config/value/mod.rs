@@ -6,6 +6,7 @@ mod app;
 mod basic;
 mod body;
 mod headers;
+mod list;
 mod logs;
 mod main;
 mod names;
@@ -24,6 +25,7 @@ pub use basic::{
 };
 pub use body::{Buffers, IfModifiedSince, KeepaliveTimeout, LingeringClose, TempPath};
 pub use headers::{AddHeader, ServerTokens};
+pub use list::List;
 pub use logs::{AccessLog, AccessLogs, ErrorLog, ErrorLogTo, Escape, Level, LogFormat};
 pub use main::{Env, EventMethod, Processes, User};
 pub use names::{NameForm, ServerName, ServerNames};
@@ -105,26 +107,5 @@ impl<T: Value> Value for Option<T> {
 
     fn absent() -> Option<Self> {
         Some(None)
-    }
-}
-
-/// A list: one entry a line, and lines of one level add up.
-impl<T: Value> Value for Vec<T> {
-    const SYNTAX: &'static str = T::SYNTAX;
-    const ARITY: (usize, usize) = T::ARITY;
-    const BLOCK: bool = T::BLOCK;
-    const ADDS: bool = true;
-
-    fn read(line: &Line, scope: &mut Scope<'_>) -> Result<Self, Complaint> {
-        Ok(vec![T::read(line, scope)?])
-    }
-
-    fn again(&mut self, line: &Line, scope: &mut Scope<'_>) -> Result<(), Complaint> {
-        self.push(T::read(line, scope)?);
-        Ok(())
-    }
-
-    fn absent() -> Option<Self> {
-        Some(vec![])
     }
 }

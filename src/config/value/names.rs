@@ -77,7 +77,8 @@ impl ServerName {
         if beginning || text == b"." {
             return Err(invalid().hint("a star stands for a whole label: *.example.com"));
         }
-        // nginx refuses these when a second server shares the address, and never matches them when none does.
+        // nginx refuses these when a second server shares the address, and never matches them when
+        // none does.
         let form = form_of(&text).unwrap_or_else(|| {
             let name = shown(bytes);
             scope.warn(

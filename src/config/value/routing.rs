@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::basic::{free_words, number};
-use super::{Complaint, MANY, Scope, Text, Value};
+use super::{Complaint, List, MANY, Scope, Text, Value};
 use crate::diagnostic::shown;
 use crate::syntax::Line;
 
@@ -106,7 +106,7 @@ pub struct IndexFile {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TypeTable {
     /// By extension, lower case, without the dot.
-    pub by_extension: HashMap<Vec<u8>, Arc<[u8]>>,
+    by_extension: Arc<HashMap<Vec<u8>, Arc<[u8]>>>,
 }
 
 impl TypeTable {
@@ -126,10 +126,12 @@ impl TypeTable {
             let mime: Arc<[u8]> = inner.name().into();
             for word in inner.arguments() {
                 let extension = word.bytes.to_ascii_lowercase();
-                let before = self.by_extension.insert(extension, mime.clone());
+                let table = Arc::make_mut(&mut self.by_extension);
+                let before = table.insert(extension, mime.clone());
                 let Some(before) = before.filter(|before| *before != mime) else { continue };
                 scope.warn(Complaint::new(format!(
-                    "duplicate extension \"{}\", content type: \"{}\", previous content type: \"{}\"",
+                    "duplicate extension \"{}\", content type: \"{}\", previous content type: \
+                     \"{}\"",
                     shown(&word.bytes),
                     shown(&mime),
                     shown(&before)
@@ -159,19 +161,18 @@ impl Value for TypeTable {
     /// nginx's three types for those who have no table.
     fn absent() -> Option<Self> {
         let pairs = [("html", "text/html"), ("gif", "image/gif"), ("jpg", "image/jpeg")];
-        let by_extension =
-            pairs.map(|(extension, mime)| (extension.into(), mime.as_bytes().into())).into();
-        Some(TypeTable { by_extension })
+        let pairs = pairs.map(|(extension, mime)| (extension.into(), mime.as_bytes().into()));
+        Some(TypeTable { by_extension: Arc::new(pairs.into()) })
     }
 }
 
-impl Value for Vec<IndexFile> {
+impl Value for List<IndexFile> {
     const SYNTAX: &'static str = "file ...";
     const ARITY: (usize, usize) = (1, MANY);
     const ADDS: bool = true;
 
     fn read(line: &Line, scope: &mut Scope<'_>) -> Result<Self, Complaint> {
-        let mut files = vec![];
+        let mut files = List::default();
         files.again(line, scope)?;
         Ok(files)
     }

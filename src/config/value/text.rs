@@ -49,14 +49,6 @@ impl Text {
         }
     }
 
-    /// The bytes before the first variable.
-    pub fn first_literal(&self) -> &[u8] {
-        match self.parts.first() {
-            Some(Part::Literal(bytes)) => bytes,
-            _ => b"",
-        }
-    }
-
     /// Compiles bytes. The complaint is without a word; the caller knows which one it was.
     pub fn compile(bytes: &[u8], scope: &Scope<'_>) -> Result<Text, Complaint> {
         let mut parts = vec![];

@@ -1,4 +1,5 @@
-//! A modelled world for the simulation: processes that boot late, hang, fail, die and ignore orders, and what is true about them.
+//! A modelled world for the simulation: processes that boot late, hang, fail, die and ignore
+//! orders, and what is true about them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

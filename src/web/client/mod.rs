@@ -160,6 +160,10 @@ impl Client {
         to: &mut [u8],
         deadline: Instant,
     ) -> Poll<Result<usize, Lost>> {
+        if self.has_unread() {
+            // Requests that came together are served in turns with those of others.
+            ready!(tokio::task::coop::poll_proceed(cx)).made_progress();
+        }
         if let Some(count) = self.take_unread(to) {
             return Poll::Ready(Ok(count));
         }

@@ -4,6 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use super::socket::Stream;
 use super::{Client, Lost};
 use crate::exchange::{Exchange, Sent};
 use crate::reply::{Body, Part, Reply};
-use crate::upstream::{self, Chunk};
+use crate::upstream::{self, Chunk, Try, Upload};
 
 /// How the end of a body is told.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,7 +70,7 @@ pub async fn send(exchange: &mut Exchange, rest: Rest) {
     let out = std::mem::take(&mut exchange.out);
     let client = exchange.client.clone();
     let timeout = exchange.settings().connection.send_timeout;
-    let mut sender = Sender { client: &client, timeout, sent: &mut exchange.sent };
+    let mut sender = Sender { client: &client, timeout, sent: &mut exchange.sent, uploading: None };
     let complete = sender.send(&out, rest).await.is_ok();
     exchange.sent.complete = complete;
     exchange.sent.keep &= complete;
@@ -124,8 +125,14 @@ fn write_head(exchange: &Exchange, reply: &Reply, out: &mut Vec<u8>) {
         response::decimal(length, out);
         out.extend_from_slice(b"\r\n");
     }
-    optional(b"Last-Modified", &reply.last_modified, out);
-    optional(b"Location", &reply.location, out);
+    // nginx: the time of an error page is not that of what was asked for. What an app says is its
+    // own affair.
+    if reply.foreign || matches!(reply.status, 200 | 206 | 304) {
+        optional(b"Last-Modified", &reply.last_modified, out);
+    }
+    if reply.location_completed {
+        optional(b"Location", &reply.location, out);
+    }
     if exchange.sent.chunked {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
@@ -139,9 +146,15 @@ fn write_head(exchange: &Exchange, reply: &Reply, out: &mut Vec<u8>) {
     } else {
         out.extend_from_slice(b"Connection: close\r\n");
     }
+    if !reply.location_completed {
+        optional(b"Location", &reply.location, out);
+    }
     optional(b"ETag", &reply.etag, out);
     for (name, value) in &reply.fields.0 {
         field(name, value, out);
+    }
+    if reply.accepts_ranges {
+        out.extend_from_slice(b"Accept-Ranges: bytes\r\n");
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -157,6 +170,8 @@ struct Sender<'a> {
     client: &'a Client,
     timeout: Duration,
     sent: &'a mut Sent,
+    /// Says whether the client is still sending its request's body.
+    uploading: Option<Rc<Try>>,
 }
 
 impl Sender<'_> {
@@ -179,7 +194,15 @@ impl Sender<'_> {
                 }
                 self.write(&[], &parts.end, parts.end.len()).await
             }
-            Body::Upstream(body) => Box::pin(self.stream(head, body, rest.framing)).await,
+            Body::Upstream(mut body) => {
+                let upload = body.take_upload();
+                self.uploading = upload.as_ref().map(Upload::attempt);
+                let answer = Box::pin(self.stream(head, body, rest.framing));
+                match upload {
+                    Some(upload) => upload.beside(answer).await,
+                    None => answer.await,
+                }
+            }
         }
     }
 
@@ -287,18 +310,13 @@ impl Sender<'_> {
         at: u64,
         count: usize,
     ) -> io::Result<usize> {
+        // Old readiness is forgotten before the call, not after it: the socket may become ready
+        // again while the pool still has its refusal in hand.
+        self.client.socket().forget_writable();
         let to = self.client.socket().stream().try_clone()?;
         let file = file.clone();
         let sent = tokio::task::spawn_blocking(move || sys::file::sendfile(&to, &*file, at, count));
-        let result = sent.await.map_err(io::Error::other)?;
-        match result {
-            // Noted here, in the runtime's thread: the wait that follows is for readiness that
-            // comes after it.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.client.socket().attempt(|_| Err(io::ErrorKind::WouldBlock.into()))
-            }
-            other => other,
-        }
+        sent.await.map_err(io::Error::other)?
     }
 
     /// Sends what an app sends, as it comes.
@@ -350,12 +368,16 @@ impl Sender<'_> {
         self.write(head, end, end.len()).await
     }
 
-    /// Waits for the app, and for the client to leave.
+    /// Waits for the app, and for the client to leave. As long as the client sends, whoever reads
+    /// its body sees it leave.
     async fn next_or_gone<T>(&self, next: impl Future<Output = T>) -> Result<T, Lost> {
+        let sends = || self.uploading.as_ref().is_some_and(|attempt| attempt.uploading.get());
+        let mut gone = pin!(self.client.gone());
+        let gone = poll_fn(|cx| if sends() { Poll::Pending } else { gone.as_mut().poll(cx) });
         tokio::select! {
             biased;
             chunk = next => Ok(chunk),
-            () = self.client.gone() => Err(Lost::Closed),
+            () = gone => Err(Lost::Closed),
         }
     }
 }

@@ -50,7 +50,8 @@ impl Socket {
         self.fd.get_ref()
     }
 
-    /// Reads what is there; 0 at the end. A peer that never lets us wait lets others have their turn.
+    /// Reads what is there; 0 at the end. A peer that never lets us wait lets others have their
+    /// turn.
     pub fn poll_read(&self, cx: &mut Context<'_>, to: &mut [u8]) -> Poll<io::Result<usize>> {
         let turn = ready!(coop::poll_proceed(cx));
         let polled = self.poll_read_now(cx, to);
@@ -126,15 +127,16 @@ impl Socket {
 
     /// Forgets that the socket takes bytes: it is waited for until the kernel says so again.
     pub fn forget_writable(&self) {
-        // A new watch waits for word anyway; of an old one the error is our own, and all that it does is done.
+        // A new watch waits for word anyway; of an old one the error is our own, and all that it
+        // does is done.
         let Ok(room) = self.room() else { return };
         let _ = room.try_io(tokio::io::Interest::WRITABLE, |_| {
             Err::<(), _>(io::ErrorKind::WouldBlock.into())
         });
     }
 
-    /// What says that there is room to write. Of an asking stream it is a descriptor of its own, made when a write had to
-    /// wait: few have to.
+    /// What says that there is room to write. Of an asking stream it is a descriptor of its own,
+    /// made when a write had to wait: few have to.
     fn room(&self) -> io::Result<&AsyncFd<Stream>> {
         let Some(room) = &self.room else { return Ok(&self.fd) };
         if let Some(room) = room.get() {

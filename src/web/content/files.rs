@@ -47,7 +47,15 @@ pub struct Entry {
     modified: Bytes,
     etag: Bytes,
     used: Cell<Instant>,
-    content_type: RefCell<Option<(Arc<Types>, Bytes)>>,
+    content_type: RefCell<Option<KnownType>>,
+}
+
+/// The type that a file had last: by these tables, under this extension.
+#[derive(Debug)]
+struct KnownType {
+    types: Arc<Types>,
+    extension: Box<[u8]>,
+    found: Bytes,
 }
 
 #[derive(Debug)]
@@ -179,27 +187,42 @@ impl Entry {
         }
     }
 
-    /// Its type by the tables in force, looked up once as long as they are the same.
+    /// Its type by the tables in force, looked up once as long as they and the extension that it is
+    /// asked for by are the same: one file may be known by several names.
     pub fn content_type(&self, types: &Arc<Types>, uri: &[u8]) -> Bytes {
+        let extension = extension(uri);
         let mut known = self.content_type.borrow_mut();
         match &*known {
-            Some((tables, found)) if Arc::ptr_eq(tables, types) => found.clone(),
+            Some(last) if Arc::ptr_eq(&last.types, types) && *last.extension == *extension => {
+                last.found.clone()
+            }
             _ => {
                 let found = content_type(types, uri);
-                *known = Some((types.clone(), found.clone()));
+                *known = Some(KnownType {
+                    types: types.clone(),
+                    extension: extension.into(),
+                    found: found.clone(),
+                });
                 found
             }
         }
     }
 }
 
-/// The type of a uri: by the extension of its last segment, else `default_type`.
+/// The type of a uri: by its extension, else `default_type`.
 pub fn content_type(types: &Types, uri: &[u8]) -> Bytes {
-    let name = uri.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-    let extension = memchr::memrchr(b'.', name).map(|dot| &name[dot + 1..]);
-    match extension.and_then(|extension| types.types.of(extension)) {
+    match types.types.of(extension(uri)) {
         Some(found) => Bytes::copy_from_slice(found),
         None => Bytes::copy_from_slice(&types.default_type.0),
+    }
+}
+
+/// What follows the last dot of the last segment. A dot that begins it begins no extension.
+fn extension(uri: &[u8]) -> &[u8] {
+    let name = uri.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    match memchr::memrchr(b'.', name) {
+        Some(dot) if dot > 0 => &name[dot + 1..],
+        _ => b"",
     }
 }
 

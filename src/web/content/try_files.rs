@@ -46,9 +46,10 @@ fn look(exchange: &Exchange, candidate: &Candidate) -> Result<Option<Vec<u8>>, R
     let mut uri = Vec::new();
     variable::write(exchange, &candidate.path, &mut uri);
     if let Some(literal) = &exchange.settings().static_files.root.alias {
-        // Under an alias a candidate is a path behind it; one that names the location's part is
-        // taken as if it did not.
-        if !literal.is_empty() && !uri.starts_with(literal) {
+        // Under an alias a candidate is a path behind it; one whose variables name the location's
+        // part is taken as if they did not.
+        let names_it = candidate.path.literal().is_none() && uri.starts_with(literal);
+        if !literal.is_empty() && !names_it {
             uri.splice(0..0, literal.iter().copied());
         }
     }
@@ -63,15 +64,13 @@ fn look(exchange: &Exchange, candidate: &Candidate) -> Result<Option<Vec<u8>>, R
     path::map(exchange, &uri, &mut name)?;
     match sys::file::statx(path::of(&name)) {
         Ok(meta) if meta.is_dir() == candidate.directory => {
-            if candidate.directory && uri.last() != Some(&b'/') {
+            // The slash that marks a directory is no part of the uri: what was asked for without
+            // its slash is redirected, so that relative links in its index lead where they should.
+            if uri.is_empty() {
                 uri.push(b'/');
             }
             Ok(Some(uri))
         }
-        Ok(_) => Ok(None),
-        Err(error) => match error.kind() {
-            std::io::ErrorKind::PermissionDenied => Ok(None),
-            _ => Ok(None),
-        },
+        _ => Ok(None),
     }
 }

@@ -14,17 +14,25 @@ use config::value::UwsgiPass;
 use sys::socket::Address;
 use tokio::sync::Notify;
 
-use crate::client::body::Whole;
+use crate::client::body::{RequestBody, Whole};
 use crate::exchange::Exchange;
 use crate::exit::{Exit, Reroute, To};
 use crate::phase::error_page;
 use crate::refusal::Refusal;
 use crate::reply::{Body, Reply};
-use crate::upstream::{self, Answer, Buffering, Group, Head, Limits, Outgoing, Policy, Request};
+use crate::upstream::{
+    self, Answer, Buffering, Group, Head, Limits, Loan, Outgoing, Policy, Request,
+};
 use crate::variable;
 
 /// Answers with what the app of the location says.
 pub async fn pass(exchange: &mut Exchange) -> Result<Reply, Exit> {
+    let answered = ask(exchange).await;
+    exchange.upstream.give_back(&mut exchange.body);
+    answered
+}
+
+async fn ask(exchange: &mut Exchange) -> Result<Reply, Exit> {
     let settings = Arc::clone(&exchange.settings().uwsgi);
     let group = group(exchange, &settings)?;
     let policy = policy(&settings);
@@ -43,7 +51,7 @@ pub async fn pass(exchange: &mut Exchange) -> Result<Reply, Exit> {
     let sent = Rc::new(Notify::new());
     let repeatable = !matches!(exchange.method_name(), b"POST" | b"LOCK" | b"PATCH");
     let body = match streamed {
-        true => Outgoing::Streamed(&mut exchange.body, Rc::clone(&sent)),
+        true => Outgoing::Streamed(lend_body(exchange), Rc::clone(&sent)),
         false => {
             sent.notify_one();
             Outgoing::Whole(whole)
@@ -67,6 +75,14 @@ pub async fn pass(exchange: &mut Exchange) -> Result<Reply, Exit> {
         }
     };
     reply(exchange, &settings, &policy, answer.map_err(Refusal::from)?).await
+}
+
+/// The request's body, for one who reads it while the exchange goes on without it.
+fn lend_body(exchange: &mut Exchange) -> Loan {
+    let none = RequestBody::none(Rc::clone(&exchange.client));
+    let loan = Loan::of(std::mem::replace(&mut exchange.body, none));
+    exchange.upstream.lent = Some(loan.clone());
+    loan
 }
 
 /// Whom the location names.
@@ -135,32 +151,34 @@ async fn reply(
     exchange: &mut Exchange,
     settings: &Uwsgi,
     policy: &Policy,
-    answer: Answer,
+    mut answer: Answer,
 ) -> Result<Reply, Exit> {
-    let Answer { mut head, incoming } = answer;
-    if let Some(target) = find(&head, b"x-accel-redirect") {
+    let head = &mut answer.head;
+    if let Some(target) = find(head, b"x-accel-redirect") {
         let target = target.clone();
-        exchange.upstream.carried = carried(&head);
+        exchange.upstream.carried = carried(head);
         return Err(redirect(&target));
     }
     let intercepted = settings.uwsgi_intercept_errors && head.status >= 300;
     if intercepted && error_page::applies(exchange, head.status) {
-        let authenticate = find(&head, b"www-authenticate").cloned();
-        let authenticate = authenticate.filter(|_| head.status == 401);
-        return Err(Refusal::Intercepted { status: head.status, authenticate }.into());
+        // Whoever shows the page for a 401 shows the app's challenge with it.
+        let challenge = find(head, b"www-authenticate").filter(|_| head.status == 401);
+        let carried = challenge.map(|text| (Bytes::from_static(b"WWW-Authenticate"), text.clone()));
+        exchange.upstream.carried = carried.into_iter().collect();
+        return Err(Refusal::Intercepted(head.status).into());
     }
-    let buffering = match find(&head, b"x-accel-buffering") {
+    let buffering = match find(head, b"x-accel-buffering") {
         Some(word) if word.eq_ignore_ascii_case(b"no") => false,
         Some(word) if word.eq_ignore_ascii_case(b"yes") => true,
         _ => settings.uwsgi_buffering,
     };
-    let mut reply = of_head(&mut head, settings);
+    let mut reply = of_head(head, settings);
     let bodiless = exchange.is_head() || matches!(head.status, 204 | 304);
     reply.body = match bodiless {
         // What an app says behind such a head is not read: its connection is closed.
         true => Body::Upstream(upstream::Body::none(head.length)),
         false => {
-            let mut body = incoming.body(head.length, policy, buffering).await;
+            let mut body = answer.body(policy, buffering).await;
             match body.take_whole() {
                 Some(bytes) => Body::Bytes(bytes),
                 None => Body::Upstream(body),
@@ -268,8 +286,8 @@ fn carried(head: &Head) -> Vec<(Bytes, Bytes)> {
     head.fields.iter().filter(|(name, _)| stays(name)).cloned().collect()
 }
 
-/// Puts the fields of an app that sent the request on by `X-Accel-Redirect` into the answer of
-/// where it went.
+/// Puts the fields of an app that sent the request on by `X-Accel-Redirect`, or whose answer was
+/// intercepted, into the answer of where it went.
 pub fn carry(exchange: &mut Exchange, reply: &mut Reply) {
     for (name, value) in std::mem::take(&mut exchange.upstream.carried) {
         if name.eq_ignore_ascii_case(b"content-type") {

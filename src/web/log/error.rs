@@ -33,8 +33,8 @@ pub fn event(worker: &Worker, level: Level, text: &str) {
 
 /// An answer that its app has cut is told when the request is over: then everything is known.
 pub fn cut(exchange: &Exchange) {
-    if let Some(cause) = exchange.upstream.last().and_then(|last| last.cut.take()) {
-        error(exchange, Level::Error, &cause);
+    if let Some((level, cause)) = exchange.upstream.last().and_then(|last| last.cut.take()) {
+        error(exchange, level, &cause);
     }
 }
 

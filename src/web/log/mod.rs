@@ -7,6 +7,7 @@
 pub mod clock;
 mod error;
 mod escape;
+mod named;
 mod sink;
 
 use std::cell::RefCell;
@@ -23,6 +24,7 @@ pub use config::value::Level;
 pub use error::{error, event};
 
 use clock::Clock;
+use named::Named;
 use sink::{Pace, Sink};
 
 use crate::exchange::Exchange;
@@ -35,6 +37,7 @@ pub struct Logs {
     all: Vec<Rc<Sink>>,
     by_path: HashMap<Vec<u8>, Rc<Sink>, foldhash::fast::RandomState>,
     stderr: Rc<Sink>,
+    named: Named,
     clock: RefCell<Clock>,
     scratch: RefCell<Vec<u8>>,
 }
@@ -55,6 +58,7 @@ impl Logs {
             by_path,
             all,
             stderr: stderr.unwrap_or_else(|| Rc::new(standard_error())),
+            named: Named::default(),
             clock: RefCell::default(),
             scratch: RefCell::default(),
         }
@@ -62,6 +66,7 @@ impl Logs {
 
     /// New descriptors; the first belongs to the log with the index `first`.
     pub fn reopen(&self, first: u32, fds: Vec<OwnedFd>) {
+        self.named.close();
         let first = usize::try_from(first).unwrap_or(usize::MAX);
         for (sink, fd) in self.all.iter().skip(first).zip(fds) {
             sink.reopen(fd);
@@ -132,20 +137,16 @@ fn write(exchange: &Exchange, log: &AccessLog, scratch: &mut Vec<u8>) {
     }
 }
 
-/// A path with variables is opened for each line, as in nginx; by this process, with its rights.
+/// A log whose path has variables.
 fn write_named(exchange: &Exchange, log: &AccessLog, scratch: &mut Vec<u8>) {
     let (mut path, mut line) = (vec![], vec![]);
     variable::write(exchange, &log.path, &mut path);
-    let path = crate::content::path::of(&path);
     format(exchange, log, scratch, &mut line);
-    let written = sys::file::open_append(path, 0o644).and_then(|fd| {
-        use std::io::Write as _;
-        std::fs::File::from(fd).write_all(&line)
-    });
-    if let Err(error) = written {
+    if let Err(error) = exchange.worker.logs.named.write(&path, &line) {
         let text = format!(
-            "open() \"{}\" failed ({}) while logging request",
-            path.display(),
+            "access_log \"{}\" cannot be written ({}): its path has variables, so the user of \
+             web workers must be able to make it",
+            path.escape_ascii(),
             crate::refusal::Errno(&error)
         );
         error::error(exchange, Level::Crit, &text);

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use crate::refusal::Errno;
+
 /// A log.
 #[derive(Debug)]
 pub struct Sink {
@@ -22,6 +24,8 @@ pub struct Sink {
     target: RefCell<Target>,
     pending: RefCell<Vec<u8>>,
     dropped: Cell<u64>,
+    /// Why, unless its reader was too slow.
+    refused: RefCell<Option<String>>,
     /// Lines came, or the buffer is full.
     due: Notify,
     running: Cell<bool>,
@@ -70,6 +74,7 @@ impl Sink {
             target: RefCell::new(target),
             pending: RefCell::default(),
             dropped: Cell::new(0),
+            refused: RefCell::default(),
             due: Notify::new(),
             running: Cell::new(false),
         }
@@ -146,8 +151,9 @@ impl Sink {
         });
     }
 
-    /// Lines that nobody will take.
-    fn give_up(&self) {
+    /// Lines that nobody will take, and why.
+    fn give_up(&self, error: &io::Error) {
+        self.refused.replace(Some(Errno(error).to_string()));
         let mut pending = self.pending.borrow_mut();
         let lines = memchr::memchr_iter(b'\n', &pending).count() as u64;
         self.dropped.set(self.dropped.get() + lines);
@@ -165,18 +171,26 @@ async fn run(sink: Rc<Sink>) {
             Some(since) if since < MOMENT => tokio::time::sleep(MOMENT - since).await,
             _ => tokio::task::yield_now().await,
         }
-        let mut pause = MOMENT;
-        while let Err(error) = sink.flush() {
-            if error.kind() != io::ErrorKind::WouldBlock {
-                sink.give_up();
-                break;
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+        if write_all(&sink).await {
+            report(&sink);
         }
         last = Some(Instant::now());
-        report(&sink);
     }
+}
+
+/// Writes what waits, however long that takes. False when the log takes nothing at all (a full
+/// disk): the lines are given up, and told of when it takes some again.
+async fn write_all(sink: &Sink) -> bool {
+    let mut pause = MOMENT;
+    while let Err(error) = sink.flush() {
+        if error.kind() != io::ErrorKind::WouldBlock {
+            sink.give_up(&error);
+            return false;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    true
 }
 
 /// Tells into the log itself that lines are missing: whoever reads it must know.
@@ -184,8 +198,8 @@ fn report(sink: &Sink) {
     let dropped = sink.take_dropped();
     if dropped > 0 {
         let name = &sink.name;
-        let text =
-            format!("liege: {dropped} lines of {name} were dropped: its reader is too slow\n");
+        let why = sink.refused.take().unwrap_or_else(|| "its reader is too slow".into());
+        let text = format!("liege: {dropped} lines of {name} were dropped: {why}\n");
         sink.pending.borrow_mut().extend_from_slice(text.as_bytes());
         sink.due.notify_one();
     }
@@ -320,6 +334,31 @@ mod tests {
             let all = tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap();
             assert!(all.starts_with(line.as_bytes()));
             assert!(String::from_utf8_lossy(&all).contains("lines of pipe were dropped"));
+        });
+    }
+
+    #[test]
+    fn a_full_disk_costs_lines_and_is_told_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let open = |path| sys::file::open_append(path, 0o644).unwrap();
+        run_local(async {
+            let full = open(std::path::Path::new("/dev/full"));
+            let sink = Rc::new(Sink::new("log".into(), full));
+            for _ in 0..3 {
+                say(&sink, None, "lost\n");
+            }
+            until(|| sink.dropped.get() == 3).await;
+            // It does not tell of it where nothing can be written, again and again.
+            tokio::time::sleep(MOMENT * 3).await;
+            assert_eq!((sink.dropped.get(), sink.waiting()), (3, 0));
+            sink.reopen(open(&path));
+            say(&sink, None, "line\n");
+            until(|| {
+                let text = std::fs::read_to_string(&path).unwrap();
+                text.starts_with("line\nliege: 3 lines of log were dropped: 28: No space left")
+            })
+            .await;
         });
     }
 

@@ -7,9 +7,13 @@ use crate::refusal::Refusal;
 
 /// Refuses methods that have no meaning here: TRACE would send a client its own secrets back,
 /// CONNECT is for proxies.
-pub fn method(exchange: &Exchange) -> Result<(), Refusal> {
+/// The connection ends: what follows may be meant for the other end of a tunnel.
+pub fn method(exchange: &mut Exchange) -> Result<(), Refusal> {
     match exchange.request.method() {
-        b"TRACE" | b"CONNECT" => Err(Refusal::Method),
+        b"TRACE" | b"CONNECT" => {
+            exchange.close = true;
+            Err(Refusal::Method)
+        }
         _ => Ok(()),
     }
 }

@@ -50,15 +50,27 @@ fn lead(exchange: &Exchange, page: &ErrorPage, status: u16) -> Exit {
         ErrorTarget::Uri(text) => {
             let mut uri = Vec::new();
             variable::write(exchange, text, &mut uri);
-            let args = match memchr::memchr(b'?', &uri) {
-                Some(at) => uri.split_off(at)[1..].to_vec(),
-                None => Vec::new(),
-            };
-            (To::Uri { uri, args }, true)
+            (inside(uri), true)
         }
         ErrorTarget::Url(text) => {
             let mut location = Vec::new();
             variable::write(exchange, text, &mut location);
+            // What begins with a variable shows only now what it is.
+            match location.first() {
+                Some(b'/') => {
+                    return Reroute { to: inside(location), status: Some(answer), as_get: true }
+                        .into();
+                }
+                Some(b'@') => {
+                    return Reroute {
+                        to: To::Named(location),
+                        status: Some(answer),
+                        as_get: false,
+                    }
+                    .into();
+                }
+                _ => {}
+            }
             let status = match page.answer {
                 PageStatus::Fixed(status) if page::is_redirect(status) => status,
                 _ => 302,
@@ -69,4 +81,13 @@ fn lead(exchange: &Exchange, page: &ErrorPage, status: u16) -> Exit {
         }
     };
     Reroute { to, status: Some(answer), as_get }.into()
+}
+
+/// A uri of ours, with the arguments that are written behind it.
+fn inside(mut uri: Vec<u8>) -> To {
+    let args = match memchr::memchr(b'?', &uri) {
+        Some(at) => uri.split_off(at)[1..].to_vec(),
+        None => Vec::new(),
+    };
+    To::Uri { uri, args }
 }

@@ -20,7 +20,8 @@ use crate::variable;
 /// Answers 304 or 412 where a condition of the request says so. Only for 200, only for what has a
 /// time and a tag.
 pub fn conditions(exchange: &Exchange, reply: &mut Reply) -> Result<(), Refusal> {
-    if !reply.conditions || reply.status != 200 || exchange.forced_status.is_some() {
+    let status = exchange.forced_status.unwrap_or(reply.status);
+    if !reply.conditions || status != 200 {
         return Ok(());
     }
     let request = &exchange.request;
@@ -69,7 +70,7 @@ fn list<'a>(request: &'a Request, known: Known, name: &[u8]) -> Option<Cow<'a, [
 
 /// Cuts a file to the ranges that were asked for.
 pub fn ranges(exchange: &Exchange, reply: &mut Reply) -> Result<(), Refusal> {
-    if !reply.ranges || reply.status != 200 || exchange.forced_status.is_some() {
+    if !reply.ranges || reply.status != 200 {
         return Ok(());
     }
     let most = exchange.settings().static_files.max_ranges;
@@ -88,7 +89,7 @@ pub fn ranges(exchange: &Exchange, reply: &mut Reply) -> Result<(), Refusal> {
             }
         }
     }
-    reply.fields.add(&b"Accept-Ranges"[..], &b"bytes"[..]);
+    reply.accepts_ranges = true;
     Ok(())
 }
 
@@ -154,7 +155,11 @@ pub fn apply(exchange: &mut Exchange, reply: &mut Reply) {
     if std::mem::replace(&mut reply.dressed, true) {
         return;
     }
-    if let Some(status) = exchange.forced_status {
+    // What a condition made of the answer comes after what the error page made of it.
+    let conditional = reply.conditions && reply.status == 304;
+    if let Some(status) = exchange.forced_status
+        && !conditional
+    {
         reply.status = status;
         reply.reason = None;
     }

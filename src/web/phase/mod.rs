@@ -37,6 +37,7 @@ pub async fn serve(exchange: &mut Exchange, unreadable: Option<Refusal>) {
     if let Some(rest) = begun {
         send::send(exchange, rest).await;
     }
+    exchange.upstream.give_back(&mut exchange.body);
     log::access(exchange);
 }
 
@@ -70,7 +71,12 @@ async fn decide(exchange: &mut Exchange, unreadable: Option<Refusal>) -> Reply {
                 match error_page::find(exchange, &refusal) {
                     Some(Exit::Reroute(way)) => way,
                     Some(Exit::Reply(reply)) => return *reply,
-                    _ => return page::of(exchange, &refusal),
+                    _ => {
+                        // A page that fails answers with its own status, not with the one that
+                        // the error page was to have.
+                        exchange.forced_status = None;
+                        return page::of(exchange, &refusal);
+                    }
                 }
             }
         };
@@ -80,6 +86,7 @@ async fn decide(exchange: &mut Exchange, unreadable: Option<Refusal>) -> Reply {
         }
     }
     note(exchange, &Refusal::TooManyTurns);
+    exchange.forced_status = None;
     page::of(exchange, &Refusal::TooManyTurns)
 }
 

@@ -147,6 +147,64 @@ fn heads_that_cannot_be_read_are_refused_and_the_connection_ends() {
 }
 
 #[test]
+fn a_directory_that_try_files_found_is_redirected_to_its_slash() {
+    let site = Site::with(
+        "root ROOT; location / { try_files $uri $uri/ =404; }
+         location /alias/ { alias ROOT/; try_files $uri /alias/a.txt =404; }",
+    )
+    .file("d/index.html", b"index")
+    .file("a.txt", b"a");
+    let answer = site.ask("GET /d HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!(answer.status, 301);
+    assert!(answer.field("Location").is_some_and(|to| to.ends_with("/d/")));
+    assert_eq!(site.ask("GET /d/ HTTP/1.1\r\nHost: x\r\n\r\n").body, b"index");
+    // Only what variables brought loses the part that an alias replaces.
+    assert_eq!(site.ask("GET /alias/a.txt HTTP/1.1\r\nHost: x\r\n\r\n").status, 200);
+    assert_eq!(site.ask("GET /alias/none HTTP/1.1\r\nHost: x\r\n\r\n").status, 404);
+}
+
+#[test]
+fn an_error_page_that_fails_answers_with_its_own_status() {
+    let site = Site::with(
+        "root ROOT; location /a { error_page 404 =200 /none; }
+         location /b { error_page 404 =503 @b; } location @b { return 403; }",
+    );
+    assert_eq!(site.ask("GET /a HTTP/1.1\r\nHost: x\r\n\r\n").status, 404);
+    assert_eq!(site.ask("GET /b HTTP/1.1\r\nHost: x\r\n\r\n").status, 403);
+}
+
+#[test]
+fn an_error_page_may_begin_with_a_variable() {
+    let site = Site::with(
+        "root ROOT; error_page 405 =200 $uri; error_page 404 $arg_to;
+         location @named { return 200 named; }",
+    )
+    .file("a.txt", b"a");
+    let answer = site.ask("POST /a.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!((answer.status, &answer.body[..]), (200, &b"a"[..]));
+    let answer = site.ask("GET /none?to=@named HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!((answer.status, &answer.body[..]), (404, &b"named"[..]));
+    let answer = site.ask("GET /none?to=http://y/ HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!((answer.status, answer.field("Location")), (302, Some("http://y/")));
+}
+
+#[test]
+fn a_file_has_the_type_of_the_name_that_it_was_asked_by() {
+    let site = Site::with(
+        "root ROOT; types { text/plain txt; text/html html; } default_type x/y;
+         location = /plain { alias ROOT/a.txt; } location = /a.html { alias ROOT/a.txt; }",
+    )
+    .file("a.txt", b"a")
+    .file(".txt", b"b");
+    for (name, wanted) in
+        [("/a.txt", "text/plain"), ("/plain", "x/y"), ("/a.html", "text/html"), ("/.txt", "x/y")]
+    {
+        let answer = site.ask(&format!("GET {name} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        assert_eq!(answer.field("Content-Type"), Some(wanted), "{name}");
+    }
+}
+
+#[test]
 fn return_error_page_and_try_files_lead_where_nginx_leads() {
     let site = Site::with(
         "root ROOT; error_page 404 /sorry; error_page 403 = @named; error_page 410 =200 /sorry;
@@ -254,4 +312,35 @@ fn a_field_that_the_location_adds_counts_for_if_range() {
     assert_eq!((first.status, first.field("Last-Modified")), (206, Some(date)));
     assert_eq!(first.field("X"), Some("/a"));
     assert_eq!((second.status, second.field("Last-Modified")), (200, None));
+}
+
+#[test]
+fn a_body_that_nobody_wants_is_read_away_and_the_connection_goes_on() {
+    let site = Site::with("location / { root ROOT; }").file("a", b"A");
+    let chunked = "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n\
+        3;x=y\r\nabc\r\n0\r\nT: u\r\n\r\n";
+    let last = "GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    for size in [1, 5, 1000] {
+        let bytes = site.talk(format!("{chunked}{chunked}{last}").as_bytes(), size);
+        let text = String::from_utf8_lossy(&bytes);
+        assert_eq!(text.matches("HTTP/1.1 405").count(), 2, "pieces of {size}");
+        assert!(text.ends_with("\r\n\r\nA"), "{text}");
+    }
+    let broken = chunked.replace("abc\r\n", "abcd\r\n");
+    let text = site.talk(format!("{broken}{last}").as_bytes(), 1000);
+    assert_eq!(String::from_utf8_lossy(&text).matches("HTTP/1.1").count(), 1);
+}
+
+#[test]
+fn a_refused_body_is_neither_asked_for_nor_waited_for() {
+    let site = Site::with(
+        "location / { root ROOT; } location /small { client_max_body_size 10; root ROOT; }",
+    );
+    let head = "Host: x\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n";
+    for (path, status) in [("/small", "413"), ("/missing", "404")] {
+        let bytes = site.talk(format!("POST {path} HTTP/1.1\r\n{head}").as_bytes(), 1000);
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(text.starts_with(&format!("HTTP/1.1 {status}")), "{text}");
+        assert!(text.contains("Connection: close") && !text.contains("100 Continue"), "{text}");
+    }
 }

@@ -16,12 +16,14 @@ use tokio::task::AbortHandle;
 
 use super::reader::Reader;
 use super::spool::{Chunk, End, Limits, Room, Spool};
+use super::upload::Upload;
 
 /// A body.
 #[derive(Debug)]
 pub struct Body {
     source: Source,
     length: Option<u64>,
+    upload: Option<Upload>,
 }
 
 #[derive(Debug)]
@@ -46,11 +48,11 @@ pub struct Buffering {
 }
 
 /// What fills a spool.
-pub type Pump = Pin<Box<dyn Future<Output = ()>>>;
+type Pump = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A spool that a pump fills, in a task or in the hands of who made it.
 #[derive(Debug)]
-pub struct Spooled {
+struct Spooled {
     spool: Rc<Spool>,
     task: Option<AbortHandle>,
     outlives_client: bool,
@@ -59,12 +61,13 @@ pub struct Spooled {
 impl Body {
     /// A body that is not sent: the answer to a HEAD request tells its length all the same.
     pub fn none(length: Option<u64>) -> Body {
-        Body { source: Source::Whole(None), length }
+        Body { source: Source::Whole(None), length, upload: None }
     }
 
     /// A body that is read when the client takes it.
     pub fn direct(reader: Reader, length: Option<u64>, size: usize) -> Body {
-        Body { source: Source::Direct { reader: Box::new(reader), size }, length }
+        let source = Source::Direct { reader: Box::new(reader), size };
+        Body { source, length, upload: None }
     }
 
     /// A body that is read as fast as it comes. What is there already is taken at once: for most
@@ -109,14 +112,26 @@ impl Body {
     }
 
     /// A body from a spool; the pump goes on in a task.
-    pub fn spooled(mut spooled: Spooled, pump: Option<Pump>, length: Option<u64>) -> Body {
+    fn spooled(mut spooled: Spooled, pump: Option<Pump>, length: Option<u64>) -> Body {
         spooled.task = pump.map(|pump| tokio::task::spawn_local(pump).abort_handle());
-        Body { source: Source::Spooled(spooled), length }
+        Body { source: Source::Spooled(spooled), length, upload: None }
     }
 
     fn whole(bytes: Bytes) -> Body {
         let length = Some(bytes.len() as u64);
-        Body { source: Source::Whole(Some(bytes)), length }
+        Body { source: Source::Whole(Some(bytes)), length, upload: None }
+    }
+
+    /// With what is left of the request's body. An answer that is complete already needs nothing of
+    /// it.
+    pub(super) fn with(mut self, upload: Option<Upload>) -> Body {
+        self.upload = upload.filter(|_| !matches!(self.source, Source::Whole(_)));
+        self
+    }
+
+    /// What is to be passed on while this body is sent.
+    pub fn take_upload(&mut self) -> Option<Upload> {
+        self.upload.take()
     }
 
     /// The length, where it is known.
@@ -152,19 +167,14 @@ impl Body {
 
 impl Spooled {
     /// A spool without its pump.
-    pub fn new(spool: Spool, how: &Buffering) -> Spooled {
+    fn new(spool: Spool, how: &Buffering) -> Spooled {
         let outlives_client = how.outlives_client;
         Spooled { spool: Rc::new(spool), task: None, outlives_client }
     }
 
     /// The pump of this spool.
-    pub fn pump(&self, reader: Reader, how: &Buffering) -> Pump {
+    fn pump(&self, reader: Reader, how: &Buffering) -> Pump {
         Box::pin(pump(reader, Rc::clone(&self.spool), Rc::clone(&how.place)))
-    }
-
-    /// Whether nothing more will come.
-    pub fn is_over(&self) -> bool {
-        self.spool.ended().is_some()
     }
 }
 

@@ -81,11 +81,7 @@ impl Gate {
 
 fn attempt(path: &Path) -> Result<UnixStream, Refused> {
     match sys::socket::connect_unix(path) {
-        Ok(socket) => {
-            let stream = UnixStream::from(socket);
-            stream.set_nonblocking(true).map_err(Refused::Error)?;
-            Ok(stream)
-        }
+        Ok(socket) => Ok(UnixStream::from(socket)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(Refused::Full),
         Err(error) => Err(Refused::Error(error)),
     }

@@ -15,6 +15,7 @@ mod record;
 mod sending;
 mod spool;
 mod timer;
+mod upload;
 
 #[cfg(test)]
 mod tests;
@@ -31,21 +32,21 @@ pub use failure::{Failure, Kind};
 pub use group::{App, Group, Upstreams};
 pub use record::{Record, Try};
 pub use spool::{Chunk, Limits};
+pub use upload::{Loan, Upload};
 
-use body::{Pump, Spooled};
 use group::{Peer, Seat};
 use peers::Tried;
 use reader::{HeadError, Reader};
 
-use crate::client::body::{RequestBody, Whole};
+use crate::client::body::Whole;
 use crate::refusal::Refusal;
 
 /// What is asked.
-pub struct Request<'a> {
+pub struct Request {
     /// The packet.
     pub packet: Bytes,
     /// The body.
-    pub body: Outgoing<'a>,
+    pub body: Outgoing,
     /// How it is asked.
     pub policy: Policy,
     /// Whether asking twice does no harm: not POST, LOCK, PATCH.
@@ -53,12 +54,12 @@ pub struct Request<'a> {
 }
 
 /// The body of a request on its way to an app.
-pub enum Outgoing<'a> {
+pub enum Outgoing {
     /// It is with us.
     Whole(Whole),
     /// It comes while it is sent (`uwsgi_request_buffering off`). It is told when all of it is with
     /// us.
-    Streamed(&'a mut RequestBody, Rc<Notify>),
+    Streamed(Loan, Rc<Notify>),
 }
 
 /// How an upstream is asked: the values of the location's directives.
@@ -87,8 +88,10 @@ pub struct Policy {
 pub struct Answer {
     /// The head.
     pub head: Head,
-    /// What leads to the body.
-    pub incoming: Incoming,
+    /// What reads the body.
+    pub reader: Reader,
+    /// What is left of the request's body.
+    pub upload: Option<Upload>,
 }
 
 /// The head of an answer.
@@ -102,28 +105,6 @@ pub struct Head {
     pub fields: Vec<(Bytes, Bytes)>,
     /// `Content-Length`
     pub length: Option<u64>,
-}
-
-/// A body that is still to be read.
-pub enum Incoming {
-    /// From its beginning.
-    Fresh(Reader),
-    /// Into a spool, since the app answered before it had the whole request.
-    Started {
-        /// The spool.
-        spooled: Spooled,
-        /// What fills it, unless everything came.
-        pump: Option<Pump>,
-    },
-}
-
-impl std::fmt::Debug for Incoming {
-    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        to.write_str(match self {
-            Incoming::Fresh(_) => "Fresh",
-            Incoming::Started { .. } => "Started",
-        })
-    }
 }
 
 /// Why there is no answer.
@@ -147,7 +128,7 @@ impl From<NoAnswer> for Refusal {
 /// Asks a group. What each try came to is noted in the record.
 pub async fn exchange(
     group: &Rc<Group>,
-    mut request: Request<'_>,
+    request: Request,
     record: &mut Record,
 ) -> Result<Answer, NoAnswer> {
     let begun = Instant::now();
@@ -162,7 +143,7 @@ pub async fn exchange(
         let attempt = record.begin(Rc::clone(&group.peers[index].name), tried.is_empty());
         tried.push(index);
         let more = group.has_more(&tried, &request.policy, begun);
-        let failure = match knock(group, index, &mut request, (Rc::clone(&attempt), seat)).await {
+        let failure = match knock(group, index, &request, (Rc::clone(&attempt), seat)).await {
             Ok(answer) if request.asks_on_after(answer.head.status) => {
                 group.answered_badly(index, answer.head.status);
                 if more && request.may_repeat(true) {
@@ -192,7 +173,7 @@ pub async fn exchange(
 async fn knock(
     group: &Rc<Group>,
     index: usize,
-    request: &mut Request<'_>,
+    request: &Request,
     (attempt, seat): (Rc<Try>, Seat),
 ) -> Result<Answer, NoAnswer> {
     let peer = &group.peers[index];
@@ -200,8 +181,7 @@ async fn knock(
         let socket = plain::connect(peer, request.policy.connect_timeout).await?;
         attempt.connect.set(Some(attempt.elapsed()));
         attempt.touch();
-        plain::ask(socket, &request.packet, &mut request.body, &request.policy, (attempt, seat))
-            .await
+        plain::ask(socket, &request.packet, &request.body, &request.policy, (attempt, seat)).await
     };
     asked.await.map_err(|error| match error {
         HeadError::Client(refusal) => NoAnswer::Client(refusal),
@@ -212,7 +192,7 @@ async fn knock(
     })
 }
 
-impl Request<'_> {
+impl Request {
     /// Whether the next server is asked after this failure. What was sent of a request that changes
     /// something is not sent again (nginx-semantics 16.2), nor can a body be that came from the
     /// client while it was sent.

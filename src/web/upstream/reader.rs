@@ -17,11 +17,12 @@ use super::sending::{Sending, Stopped};
 use super::timer::Timer;
 use super::{Head, Seat};
 use crate::client::socket::Socket;
+use crate::log::Level;
 
 /// What reads an app's answer.
 pub struct Reader {
     // In this order they are dropped: the seat is free when the connection is closed.
-    sending: Option<Sending<'static>>,
+    sending: Option<Sending>,
     socket: Rc<Socket>,
     attempt: Rc<Try>,
     limit: Duration,
@@ -77,7 +78,7 @@ impl Reader {
     pub async fn head(
         &mut self,
         size: usize,
-        sending: &mut Option<Sending<'_>>,
+        sending: &mut Option<Sending>,
     ) -> Result<Head, HeadError> {
         let mut buffer = BytesMut::zeroed(size);
         let (mut filled, mut seen) = (0, 0);
@@ -112,7 +113,7 @@ impl Reader {
     }
 
     /// Leaves it to the reading of the body to send what is left.
-    pub fn keep_sending(&mut self, sending: Option<Sending<'static>>) {
+    pub fn keep_sending(&mut self, sending: Option<Sending>) {
         self.sending = sending;
     }
 
@@ -121,7 +122,7 @@ impl Reader {
         &mut self,
         cx: &mut Context<'_>,
         to: &mut [u8],
-        sending: &mut Option<Sending<'_>>,
+        sending: &mut Option<Sending>,
     ) -> Poll<Result<usize, HeadError>> {
         if let Some(Poll::Ready(sent)) = sending.as_mut().map(|sending| sending.as_mut().poll(cx)) {
             *sending = None;
@@ -255,8 +256,13 @@ impl Reader {
         if self.sending.is_some() {
             return Poll::Pending;
         }
-        let late_at = self.attempt.moved() + self.limit;
-        self.timer.poll(cx, late_at).map(|()| late(Doing::ReadingBody, self.limit))
+        loop {
+            ready!(self.timer.poll(cx, self.attempt.moved() + self.limit));
+            if !self.attempt.uploading.get() {
+                return Poll::Ready(late(Doing::ReadingBody, self.limit));
+            }
+            self.attempt.touch();
+        }
     }
 
     fn broken(&self, error: &io::Error) -> String {
@@ -301,7 +307,7 @@ impl Reader {
     fn cut(&mut self, cause: String) -> Result<Option<Bytes>, String> {
         self.left = Left::Nothing;
         self.attempt.end();
-        self.attempt.cut.replace(Some(cause.clone()));
+        self.attempt.cut.replace(Some((Level::Error, cause.clone())));
         Err(cause)
     }
 }
@@ -333,7 +339,8 @@ impl From<Cause> for HeadError {
     }
 }
 
-fn late(doing: Doing, limit: Duration) -> String {
+/// The line about an end that did not move for too long.
+pub fn late(doing: Doing, limit: Duration) -> String {
     format!(
         "upstream timed out (110: Connection timed out) while {}: nothing moved for {limit:?}, \
          the {}",

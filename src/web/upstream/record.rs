@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::upload::Loan;
+use crate::client::body::RequestBody;
+use crate::log::Level;
+
 /// All tries of one request, over all internal redirects.
 #[derive(Debug, Default)]
 pub struct Record {
@@ -16,6 +20,8 @@ pub struct Record {
     pub fields: Vec<(Bytes, Bytes)>,
     /// Fields that go into the answer of wherever an app has sent the request on to.
     pub carried: Vec<(Bytes, Bytes)>,
+    /// The request's body, while it is passed on as it comes.
+    pub lent: Option<Loan>,
 }
 
 /// One try: a connection to one server.
@@ -37,8 +43,10 @@ pub struct Try {
     pub received: Cell<u64>,
     /// Bytes sent.
     pub sent: Cell<u64>,
-    /// Why the body was cut, where it was.
-    pub cut: RefCell<Option<String>>,
+    /// Why the body was cut, where it was, and how grave that is.
+    pub cut: RefCell<Option<(Level, String)>>,
+    /// Whether the client's body is still being passed on, although the answer has begun.
+    pub uploading: Cell<bool>,
     started: Instant,
     moved: Cell<Instant>,
 }
@@ -57,11 +65,20 @@ impl Record {
             received: Cell::default(),
             sent: Cell::default(),
             cut: RefCell::default(),
+            uploading: Cell::default(),
             started: now,
             moved: Cell::new(now),
         });
         self.tries.push((first, Rc::clone(&new)));
         new
+    }
+
+    /// Puts a body that was lent back into its place, unless it is still being read.
+    pub fn give_back(&mut self, to: &mut RequestBody) {
+        if let Some(body) = self.lent.as_ref().and_then(Loan::take) {
+            *to = body;
+            self.lent = None;
+        }
     }
 
     /// The last try.

@@ -10,12 +10,13 @@ use bytes::{Buf, Bytes};
 use tokio::sync::Notify;
 
 use super::record::Try;
-use crate::client::body::{RequestBody, Whole};
+use super::upload::Lent;
+use crate::client::body::Whole;
 use crate::client::socket::Socket;
 use crate::refusal::Refusal;
 
 /// What is still being sent.
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), Stopped>> + 'a>>;
+pub type Sending = Pin<Box<dyn Future<Output = Result<(), Stopped>>>>;
 
 /// Why not everything was sent.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub struct Way {
 impl Way {
     /// Sends packet and body. What does not go at once is left to the future; `None` when nothing
     /// is left.
-    pub fn send_whole(&self, packet: Bytes, body: Whole) -> Option<Sending<'static>> {
+    pub fn send_whole(&self, packet: Bytes, body: Whole) -> Option<Sending> {
         let head_and_body = match &body {
             Whole::Memory(bytes) => [IoSlice::new(&packet), IoSlice::new(bytes)],
             Whole::Empty | Whole::File { .. } => [IoSlice::new(&packet), IoSlice::new(b"")],
@@ -64,12 +65,7 @@ impl Way {
 
     /// Sends packet and body, the body as it comes from the client. `sent` is told when nothing
     /// more will come from there.
-    pub fn send_streamed<'a>(
-        &self,
-        packet: Bytes,
-        body: &'a mut RequestBody,
-        sent: Rc<Notify>,
-    ) -> Sending<'a> {
+    pub fn send_streamed(&self, packet: Bytes, mut body: Lent, sent: Rc<Notify>) -> Sending {
         let way = self.clone();
         Box::pin(async move {
             way.bytes(packet).await?;

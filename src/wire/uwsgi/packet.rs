@@ -208,11 +208,6 @@ impl Packet {
         );
     }
 
-    /// Adds bytes that are pairs already (nginx's `uwsgi_string` is sent as it stands).
-    pub fn add_raw(&mut self, bytes: &[u8]) {
-        self.bytes.extend_from_slice(bytes);
-    }
-
     /// The bytes of the pairs so far.
     pub fn size(&self) -> usize {
         self.bytes.len() - Head::LENGTH

@@ -152,8 +152,6 @@ pub enum Variable {
 pub struct VariableRow {
     /// The name without the `$`; a family's ends with `_`.
     pub name: &'static str,
-    /// Whether the value is kept for the request once it was asked for.
-    pub kept: bool,
     /// The manual's text.
     pub doc: &'static str,
     make: Make,
@@ -185,14 +183,6 @@ impl Variable {
     /// Whether nginx has a variable of this name that liege lacks.
     pub(crate) fn only_nginx_has(name: &str) -> bool {
         NGINX_ONLY.contains(&name)
-    }
-
-    /// Whether the value is kept for the request once it was asked for.
-    pub fn is_kept(&self) -> bool {
-        VARIABLES.iter().any(|row| match row.make {
-            Make::One(make) => row.kept && make() == *self,
-            Make::Family(_) => false,
-        })
     }
 }
 

@@ -275,6 +275,110 @@ fn a_large_body_reaches_an_app_that_answers_at_once() {
     }
 }
 
+/// Answers each piece of a body with itself, at once.
+fn echo(asked: &Asked, stream: &mut UnixStream) {
+    say(stream, "HTTP/1.1 200 OK\r\n\r\n");
+    let mut left: usize = asked.value("CONTENT_LENGTH").parse().unwrap();
+    let mut piece = vec![0; 30_000];
+    while left > 0 {
+        let count = stream.read(&mut piece).unwrap();
+        if count == 0 || stream.write_all(&piece[..count]).is_err() {
+            return;
+        }
+        left -= count;
+    }
+}
+
+const BOTH_WAYS: &str = "client_max_body_size 9m; uwsgi_request_buffering off; \
+    location / { uwsgi_pass blog; uwsgi_buffering on; } \
+    location /unbuffered { uwsgi_pass blog; uwsgi_buffering off; } \
+    location /next { return 204; }";
+
+#[test]
+fn an_app_and_its_client_can_talk_in_turns() {
+    let site = Site::with("", BOTH_WAYS);
+    site.app(|asked, stream| echo(&asked, stream));
+    for target in ["/", "/unbuffered"] {
+        let mut stream = site.connect();
+        write!(stream, "POST {target} HTTP/1.0\r\nContent-Length: 40\r\n\r\n").unwrap();
+        for turn in 0..20u8 {
+            // The next piece is sent when the answer to this one is there.
+            stream.write_all(&[b'a' + turn; 2]).unwrap();
+            let mut seen = vec![];
+            while !seen.ends_with(&[b'a' + turn; 2]) {
+                let mut byte = [0; 1];
+                stream.read_exact(&mut byte).unwrap();
+                seen.push(byte[0]);
+            }
+        }
+        assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "{target}");
+    }
+}
+
+#[test]
+fn an_answer_does_not_wait_for_the_rest_of_the_request() {
+    let site = Site::with("", BOTH_WAYS);
+    site.app(|_, stream| {
+        // More than all buffers, to a client that has not sent a byte of its body.
+        say(stream, &format!("HTTP/1.1 200 OK\r\nContent-Length: {0}\r\n\r\n", 3_000_000));
+        stream.write_all(&[b'x'; 3_000_000]).unwrap();
+    });
+    for target in ["/", "/unbuffered"] {
+        let mut stream = site.connect();
+        let head = "HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n";
+        write!(stream, "POST {target} {head}").unwrap();
+        let mut answer = vec![];
+        while !answer.ends_with(&[b'x'; 1000]) || answer.len() < 3_000_000 {
+            let mut piece = [0; 65536];
+            let count = stream.read(&mut piece).unwrap();
+            assert!(count > 0, "{target}: {} bytes", answer.len());
+            answer.extend_from_slice(&piece[..count]);
+        }
+        // What is left of the request is read away, and the connection serves another one.
+        stream.write_all(b"123456789GET /next HTTP/1.0\r\nHost: h\r\n\r\n").unwrap();
+        answer.clear();
+        stream.read_to_end(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 204"), "{target}: {}", answer.escape_ascii());
+    }
+}
+
+#[test]
+fn a_client_that_reads_only_after_it_has_sent_is_served_from_the_spool() {
+    let site = Site::with("", BOTH_WAYS);
+    site.app(|asked, stream| echo(&asked, stream));
+    let mut stream = site.connect();
+    let body = vec![b'y'; 3_000_000];
+    write!(stream, "POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n", body.len()).unwrap();
+    stream.write_all(&body).unwrap();
+    let mut answer = vec![];
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.ends_with(&body), "{} bytes", answer.len());
+}
+
+#[test]
+fn an_upload_that_breaks_off_cuts_the_answer_and_is_told() {
+    let site = Site::with("", BOTH_WAYS);
+    let (gone, told) = std::sync::mpsc::channel();
+    site.app(move |asked, stream| {
+        echo(&asked, stream);
+        gone.send(()).unwrap();
+    });
+    let mut stream = site.connect();
+    write!(stream, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc").unwrap();
+    let mut seen = vec![];
+    while !seen.ends_with(b"abc\r\n") {
+        let mut byte = [0; 1];
+        stream.read_exact(&mut byte).unwrap();
+        seen.push(byte[0]);
+    }
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    seen.clear();
+    let _ = stream.read_to_end(&mut seen);
+    assert!(!seen.ends_with(b"0\r\n\r\n"), "the answer looks whole");
+    told.recv_timeout(PATIENCE).unwrap();
+    site.log("error.log", "client closed the connection too early");
+}
+
 #[test]
 fn a_cut_answer_is_never_ended_cleanly_and_its_cause_is_logged() {
     let site = Site::with("", "location / { uwsgi_pass blog; }");
@@ -339,6 +443,22 @@ fn an_app_can_send_the_request_on() {
     let answer = site.get("/x");
     assert!(answer.ends_with("inside") && answer.contains("Set-Cookie: a=b\r\n"), "{answer}");
     assert!(site.get("/n").ends_with("named"));
+}
+
+#[test]
+fn the_page_for_an_intercepted_401_shows_the_app_s_challenge() {
+    let site = Site::with(
+        "",
+        "location / { uwsgi_pass blog; uwsgi_intercept_errors on; error_page 401 /login; } \
+         location /login { return 200 page; }",
+    );
+    site.app(|_, stream| {
+        say(stream, "HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\nX-A: b\r\n\r\nno");
+    });
+    let answer = site.get("/");
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.ends_with("page"), "{answer}");
+    assert!(answer.contains("WWW-Authenticate: Basic realm=x\r\n"), "{answer}");
+    assert!(!answer.contains("X-A"), "{answer}");
 }
 
 #[test]
