@@ -77,6 +77,7 @@ pub fn origin(order: &ReadOrder) -> Origin {
         prefix: order.prefix.clone(),
         file: order.file.clone(),
         globals: order.globals.clone(),
+        error_log: order.error_log.clone(),
         text: order.text.clone(),
         root: sys::identity::is_root(),
     }

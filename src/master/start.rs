@@ -56,6 +56,7 @@ impl Start {
             prefix: self.prefix(),
             file: self.file(),
             globals: self.globals.clone(),
+            error_log: self.error_log.clone(),
             text: self.text.clone(),
         }
     }

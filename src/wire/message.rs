@@ -35,6 +35,9 @@ pub struct ReadOrder {
     pub file: PathBuf,
     /// Directives given on the command line (nginx's `-g`).
     pub globals: Vec<u8>,
+    /// Where errors go when the configuration does not say (nginx's `-e`); `stderr` is standard
+    /// error.
+    pub error_log: Option<PathBuf>,
     /// The configuration itself where no file holds it (`liege run`).
     pub text: Option<Vec<u8>>,
 }

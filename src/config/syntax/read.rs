@@ -35,6 +35,8 @@ pub struct Origin {
     pub file: PathBuf,
     /// Directives of the command line (`-g`).
     pub globals: Vec<u8>,
+    /// The error log where no line of the main level names one (`-e`).
+    pub error_log: Option<PathBuf>,
     /// The configuration itself, when no file holds it; `file` is then a name for messages.
     pub text: Option<Vec<u8>>,
     /// Whether root reads it: decides the port of servers without `listen`.
@@ -71,6 +73,7 @@ pub fn read(source: &mut dyn Source, origin: &Origin) -> Reading {
         conf_prefix,
         root: origin.root,
         hostname: source.hostname(),
+        error_log: origin.error_log.clone(),
         ..Tree::default()
     };
     let reading = Reading { tree, files: vec![], globs: vec![] };

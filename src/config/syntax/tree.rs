@@ -25,6 +25,8 @@ pub struct Tree {
     pub root: bool,
     /// The machine's name, for `server_name $hostname`.
     pub hostname: String,
+    /// The error log where no line of the main level names one (`-e`).
+    pub error_log: Option<PathBuf>,
     /// The files, in the order in which they were first read.
     pub files: Vec<PathBuf>,
     /// The lines of the main level, those of `-g` first.
@@ -137,6 +139,7 @@ impl Tree {
         let mut hasher = DefaultHasher::new();
         let web = self.for_web();
         (&web.prefix, &web.hosts, &web.apps, web.root, &web.hostname).hash(&mut hasher);
+        web.error_log.hash(&mut hasher);
         hash_words(&web.lines, &mut hasher);
         hasher.finish()
     }

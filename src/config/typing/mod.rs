@@ -22,7 +22,7 @@ use crate::directive::Section;
 use crate::model::Config;
 use crate::section;
 use crate::syntax::{Line, Tree};
-use crate::value::{Complaint, Registry, Scope};
+use crate::value::{Complaint, ErrorLog, ErrorLogTo, Level, Registry, Scope};
 
 /// What typing gives: a configuration, unless something is wrong, and everything that is to be said
 /// about it.
@@ -92,6 +92,7 @@ impl<'a> Typist<'a> {
         self.compile_captures(&tree.lines);
         let mut main = section::Main::defaults(&mut self.scope(Context::Main));
         let blocks = self.own_lines(&tree.lines, &Block::of(Context::Main), &mut [&mut main]);
+        self.default_error_log(&mut main);
         let mut events = section::Events::defaults(&mut self.scope(Context::Events));
         let mut seen = HashSet::new();
         for block in &blocks {
@@ -110,6 +111,19 @@ impl<'a> Typist<'a> {
         let user = tree.lines.iter().find(|line| line.name() == b"user");
         let user_place = user.map(|line| tree.place(line));
         Some(Config { main, user_place, events, apps, http, web_print: tree.print() })
+    }
+
+    /// `-e` replaces the default, and a line of the main level replaces both.
+    fn default_error_log(&self, main: &mut section::Main) {
+        let Some(path) = &self.tree.error_log else { return };
+        if self.tree.lines.iter().any(|line| line.name() == b"error_log") {
+            return;
+        }
+        let to = match path.to_str() {
+            Some("stderr") => ErrorLogTo::Stderr,
+            _ => ErrorLogTo::File(self.tree.under_prefix(path)),
+        };
+        main.error_log = vec![ErrorLog { to, level: Level::Error }].into();
     }
 
     fn scope(&mut self, context: Context) -> Scope<'_> {

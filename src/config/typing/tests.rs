@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::testing::{Files, config, meaning, origin, reading, said};
 use crate::value::{Level, Part, Text, UwsgiPass, Variable};
-use crate::{Config, Found, Http, Matcher, Tree, UpstreamKind, read, typed};
+use crate::{Config, Found, Http, Matcher, Origin, Tree, UpstreamKind, read, typed};
 
 fn http(text: &str) -> Http {
     config(&format!("http {{ {text} }}")).http.expect("an http block")
@@ -132,6 +132,18 @@ fn the_error_log_of_the_main_level_holds_for_the_web() {
     let logs = config.deployment().logs;
     let paths: Vec<_> = logs.iter().map(|path| path.display().to_string()).collect();
     assert_eq!(paths, ["/var/lib/liege/logs/access.log", "/x", "stderr"]);
+}
+
+#[test]
+fn an_error_log_of_the_command_line_is_the_default_and_no_more() {
+    let logs = |text: &str| {
+        let error_log = Some("logs/early.log".into());
+        let origin = Origin { error_log, text: Some(text.into()), ..origin("/liege.conf") };
+        let reading = read(&mut Files::default(), &origin);
+        typed(&reading.tree).config.expect(text).deployment().error_log
+    };
+    assert_eq!(logs(""), [("/var/lib/liege/logs/early.log".into(), 3)]);
+    assert_eq!(logs("error_log /own.log warn;"), [("/own.log".into(), 4)]);
 }
 
 #[test]
