@@ -27,9 +27,8 @@ fuzz_target!(|bytes: &[u8]| {
     let origin = Origin {
         prefix: "/srv".into(),
         file: "/srv/liege.conf".into(),
-        globals: Vec::new(),
         text: Some(bytes.to_vec()),
-        root: false,
+        ..Origin::default()
     };
     let reading = config::read(&mut Nothing, &origin);
     let typed = config::typed(&reading.tree);
