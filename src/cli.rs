@@ -128,7 +128,7 @@ fn flags(words: &[OsString]) -> Result<Mode, Usage> {
                     seen.set(letter, value)?;
                     break;
                 }
-                _ => return Err(invalid(word)),
+                _ => return Err(invalid(OsStr::from_bytes(&[letter]))),
             }
         }
         if letters.is_empty() {
@@ -191,11 +191,11 @@ impl Flags {
             return Ok(Mode::Say { text, to_stderr: true });
         }
         let (start, quiet) = (self.start, self.quiet);
-        if let Some(signal) = self.signal {
-            return Ok(Mode::Signal { start, signal });
-        }
         if self.test || self.dump {
             return Ok(Mode::Check { start, dump: self.dump, quiet });
+        }
+        if let Some(signal) = self.signal {
+            return Ok(Mode::Signal { start, signal });
         }
         Ok(Mode::Serve(start))
     }

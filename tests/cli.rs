@@ -134,7 +134,7 @@ fn h_lists_the_flags() {
 #[test]
 fn wrong_usage_is_1_with_nginx_s_words() {
     for (words, said) in [
-        (&["-x"][..], "liege: invalid option: \"-x\""),
+        (&["-x"][..], "liege: invalid option: \"x\""),
         (&["-s"], "liege: option \"-s\" requires parameter"),
         (&["-s", "dance"], "liege: invalid option: \"-s dance\""),
         (&["-c"], "liege: option \"-c\" requires file name"),

@@ -92,7 +92,7 @@ fn urg_ends_the_wait_of_an_app_that_failed() {
     let daemon = liege(APP).file("blog.py", "raise RuntimeError('no')\n").start();
     daemon.logged("RuntimeError: no");
     // A few failures, so that the wait is long.
-    until("several failures", || daemon.log().matches("Traceback").count() >= 3);
+    until("several failures", || daemon.log().matches(" rejected: ").count() >= 3);
     daemon.write("blog.py", SLOW);
     let start = Instant::now();
     daemon.signal(Signal::SIGURG);

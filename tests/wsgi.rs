@@ -34,6 +34,12 @@ fn an_application_answers() {
 }
 
 #[test]
+fn an_application_may_listen_on_tcp() {
+    let daemon = app(HELLO, "socket 127.0.0.1:PORT2;");
+    assert_eq!(daemon.get("/there").text(), "hello /there");
+}
+
+#[test]
 fn its_processes_are_named() {
     let daemon = app(HELLO, "");
     assert_eq!(daemon.crew("app blog master", 1).len(), 1);
@@ -307,6 +313,35 @@ def application(environ, start_response):
         "preload off;",
     );
     assert_eq!(daemon.get("/").text(), "yes");
+}
+
+#[test]
+fn pythonpath_comes_before_the_working_directory() {
+    let daemon = app(
+        "
+import sys
+def application(environ, start_response):
+    start_response('200 OK', [])
+    return [' '.join(sys.path[:3]).encode()]
+",
+        "pythonpath one; pythonpath two;",
+    );
+    let path = daemon.get("/").text();
+    let [one, two, chdir] = path.split(' ').collect::<Vec<_>>()[..] else { panic!("{path}") };
+    assert!(one.ends_with("/one") && two.ends_with("/two") && two.starts_with(chdir), "{path}");
+}
+
+#[test]
+fn what_pep_3333_wants_filled_is_never_empty() {
+    let daemon = app(
+        "
+def application(environ, start_response):
+    start_response('200 OK', [])
+    return [repr([environ['SERVER_NAME'], environ['SERVER_PORT'] != '']).encode()]
+",
+        "",
+    );
+    assert_eq!(daemon.get("/").text(), "['localhost', True]");
 }
 
 #[test]

@@ -41,6 +41,8 @@ pub fn background(start: &Start, first: &Reading) -> Result<Option<ExitCode>, Fa
     command.args(std::env::args_os().skip(1)).env(MARK, "1");
     command.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
     command.spawn().map_err(failed)?;
+    // It holds the other end, too: the second liege's end is only heard when we let go of it.
+    drop(command);
     let code = match ours.recv_wait(Some(PATIENCE)).map_err(failed)? {
         Received::Message { bytes, .. } if bytes == b"listening" => ExitCode::SUCCESS,
         Received::Message { .. } | Received::Closed => ExitCode::FAILURE,

@@ -172,7 +172,11 @@ impl Master {
         for number in numbers {
             self.output(number);
         }
-        self.log.output(&unit, traceback);
+        let said = self.tracebacks.insert(slot.unit.clone(), traceback.to_owned());
+        // One that is tried again and again says it once.
+        if self.serving(&slot.unit).is_some() || said.as_deref() != Some(traceback) {
+            self.log.output(&unit, traceback);
+        }
     }
 
     pub(crate) fn ready(&mut self, slot: &Slot) {
@@ -184,6 +188,8 @@ impl Master {
 
     fn failed(&mut self, slot: &Slot, cause: String) {
         let cause: String = cause.chars().take(1000).collect();
+        // It ends next, and why is told already.
+        self.asked_to_end.insert(slot.clone());
         self.events.push_back(Event::Failed { slot: slot.clone(), cause });
     }
 

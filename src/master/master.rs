@@ -84,6 +84,9 @@ pub struct Master {
     pub(crate) generations: HashMap<(Unit, u32), Made>,
     pub(crate) born_generations: HashMap<(Unit, u32), Instant>,
     pub(crate) asked_to_end: HashSet<Slot>,
+    /// What each unit was last rejected for, and the traceback that came with it.
+    pub(crate) causes: HashMap<Unit, String>,
+    pub(crate) tracebacks: HashMap<Unit, String>,
     pub(crate) states: HashMap<Name, AppState>,
     pub(crate) reader: Option<reload::Asking>,
     pub(crate) again: Option<supervisor::Cause>,
@@ -149,6 +152,8 @@ impl Master {
             generations: HashMap::new(),
             born_generations: HashMap::new(),
             asked_to_end: HashSet::new(),
+            causes: HashMap::new(),
+            tracebacks: HashMap::new(),
             states: HashMap::new(),
             reader: None,
             again: None,

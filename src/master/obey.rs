@@ -12,6 +12,7 @@ use wire::message::{self, AppOrder, Order, ToApp, ToWeb, ToWorker, WebOrder, enc
 
 use crate::app::AppPlace;
 use crate::app_log::AppLog;
+use crate::log::Level;
 use crate::master::{Ground, Made, Master, seat};
 use crate::post::Token;
 use crate::{Failed, children, console, tell};
@@ -19,12 +20,16 @@ use crate::{Failed, children, console, tell};
 impl Master {
     /// Carries out one order.
     pub(crate) fn obey(&mut self, action: Action) {
+        let withdrawn = action.is_withdrawal();
         match action {
             Action::Begin { unit, generation, from } => self.begin(unit, generation, from),
             Action::Spawn(slot) => {
                 if let Err(failed) = self.spawn(&slot) {
                     let cause = failed.to_string();
-                    self.log.error(format_args!("{}: {cause}", tell::name(&slot)));
+                    // Of an app the rejection of its generation says it.
+                    if slot.unit == Unit::Web {
+                        self.log.error(format_args!("{}: {cause}", tell::name(&slot)));
+                    }
                     self.events.push_back(Event::NotSpawned { slot, cause });
                 }
             }
@@ -36,7 +41,7 @@ impl Master {
             }
             Action::Accepted { unit, generation } => self.accepted(&unit, generation),
             Action::Rejected { unit, generation, cause } => {
-                self.rejected(&unit, generation, &cause)
+                self.rejected(&unit, generation, &cause, withdrawn)
             }
             Action::Gone { unit, generation } => self.gone_generation((unit, generation)),
             Action::State { app, state } => {
@@ -268,6 +273,8 @@ impl Master {
             .born_generations
             .get(&key)
             .map_or_else(String::new, |born| format!(" after {}", tell::seconds(born.elapsed())));
+        self.causes.remove(unit);
+        self.tracebacks.remove(unit);
         let unit = tell::unit(unit);
         self.log.notice(format_args!("{unit}: generation {generation} serves{took}"));
     }
@@ -280,26 +287,34 @@ impl Master {
         }
     }
 
-    fn rejected(&mut self, unit: &Unit, generation: u32, cause: &str) {
+    fn rejected(&mut self, unit: &Unit, generation: u32, cause: &str, withdrawn: bool) {
         self.tried(&(unit.clone(), generation));
-        let status = self.supervisor.status();
-        let running = match unit {
-            Unit::Web => status.web.serving,
-            Unit::App(name) => {
-                status.apps.iter().find(|app| app.name == *name).and_then(|app| app.unit.serving)
-            }
-        };
-        let (unit, level) = (tell::unit(unit), tell::weight(cause));
-        match running {
+        let name = tell::unit(unit);
+        let said = self.causes.insert(unit.clone(), cause.to_owned());
+        let level = if withdrawn { Level::Notice } else { Level::Error };
+        match self.serving(unit) {
             Some(running) => self.log.line(
                 level,
                 format_args!(
-                    "{unit}: running generation {running}; {generation} rejected: {cause}"
+                    "{name}: running generation {running}; {generation} rejected: {cause}"
                 ),
             ),
+            // It is tried again and again: the cause is said once.
+            None if said.as_deref() == Some(cause) => self
+                .log
+                .notice(format_args!("{name}: generation {generation} rejected: the same again")),
             None => self
                 .log
-                .line(level, format_args!("{unit}: generation {generation} rejected: {cause}")),
+                .line(level, format_args!("{name}: generation {generation} rejected: {cause}")),
+        }
+    }
+
+    /// The generation of a unit that serves.
+    pub(crate) fn serving(&self, unit: &Unit) -> Option<u32> {
+        let status = self.supervisor.status();
+        match unit {
+            Unit::Web => status.web.serving,
+            Unit::App(name) => status.apps.iter().find(|app| app.name == *name)?.unit.serving,
         }
     }
 

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use supervisor::{End, Seat, Slot, Unit};
 
-use crate::log::Level;
-
 /// A slot as an operator names it: `web worker 0`, `app blog worker 1`.
 pub fn name(slot: &Slot) -> String {
     match (&slot.unit, slot.seat) {
@@ -24,16 +22,6 @@ pub fn unit(unit: &Unit) -> String {
         Unit::Web => "web".to_owned(),
         Unit::App(app) => format!("app {app}"),
     }
-}
-
-/// How grave a rejection is: what the supervisor itself ended is no fault.
-pub fn weight(cause: &str) -> Level {
-    const WANTED: [&str; 3] = [
-        "a newer reading replaced it",
-        "everything is being stopped",
-        "the app left the configuration",
-    ];
-    if WANTED.contains(&cause) { Level::Notice } else { Level::Error }
 }
 
 /// A crash: what died, which process, how.

@@ -91,7 +91,8 @@ impl App {
             Some(_) if !again => now,
             Some(_) | None => now + self.patience.failed(),
         };
-        self.retry(at, cause);
+        self.retry(at);
+        self.standing.fault = Some(Fault { cause, until: at });
     }
 
     /// Takes the candidate back.
@@ -125,14 +126,17 @@ impl App {
         if wait.is_zero() {
             self.due = Some(Due { at: now, again: true });
         } else {
-            self.retry(now + wait, cause);
+            self.retry(now + wait);
+            // It did serve: requests wait out a first crash rather than be refused.
+            if wait > HELD {
+                self.standing.fault = Some(Fault { cause, until: now + wait });
+            }
         }
     }
 
-    fn retry(&mut self, at: Moment, cause: String) {
+    fn retry(&mut self, at: Moment) {
         let again = self.basis.is_some();
         self.due = Some(Due { at, again }).filter(|due| due.again || self.planned);
-        self.standing.fault = Some(Fault { cause, until: at });
     }
 
     /// Tells every generation that serves to stop, within its mercy or a shorter limit.
@@ -175,3 +179,6 @@ impl App {
 
 /// A generation that was rejected has nothing to finish.
 const REJECTED_LIMIT: Duration = Duration::from_secs(1);
+
+/// The longest wait after a crash during which requests wait for the app, too.
+const HELD: Duration = Duration::from_secs(1);

@@ -44,28 +44,18 @@ pub fn set(title: &str) {
     }
 }
 
-/// Fills the room with the title and NULs, and spoils the last byte of the arguments if the title
-/// does not reach it.
+/// Fills the room with the title and NULs. The kernel shows the arguments as they are when their
+/// last byte is NUL, and else all up to the first NUL: so that byte is spoilt, unless the title ends
+/// just before it.
 fn write(args: &Range<usize>, room: Range<usize>, title: &[u8]) {
-    let title = &title[..title.len().min(room.len() - 1)];
-    let mut bytes = vec![0; room.len()];
+    // Without room behind the arguments the environment there is still in use.
+    let end = if room.end == args.end { args.len() } else { room.len() };
+    let title = &title[..title.len().min(end - 1)];
+    let mut bytes = vec![0; end];
     bytes[..title.len()].copy_from_slice(title);
     let last = args.len() - 1;
-    let mut end = room.len();
     if title.len() < last {
         bytes[last] = b'.';
-    } else if title.len() == last {
-        // The title's own NUL would be the last byte: give up its last letter instead.
-        bytes[last - 1] = 0;
-        bytes[last] = b'.';
-    }
-    if room.end == args.end {
-        // The environment behind the area is still in use.
-        end = args.len();
-        bytes[end - 1] = b'.';
-        if title.len() >= last {
-            bytes[last - 1] = 0;
-        }
     }
     let target = std::ptr::with_exposed_provenance_mut::<u8>(room.start);
     // SAFETY: the kernel says that the arguments (and behind them the environment, which `init` has

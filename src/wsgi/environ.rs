@@ -82,7 +82,8 @@ impl Maker {
         environ.set_item(intern!(py, "wsgi.run_once"), false)?;
         environ.set_item(intern!(py, "wsgi.file_wrapper"), &self.file_wrapper)?;
         // PEP 3333 lets SCRIPT_NAME, PATH_INFO and QUERY_STRING be absent when empty; the others
-        // must be there.
+        // must be there, and never be empty (a server without a name, a Unix socket without a
+        // port).
         for (name, default) in [
             (intern!(py, "REQUEST_METHOD"), "GET"),
             (intern!(py, "SCRIPT_NAME"), ""),
@@ -92,7 +93,11 @@ impl Maker {
             (intern!(py, "SERVER_PORT"), if https { "443" } else { "80" }),
             (intern!(py, "SERVER_PROTOCOL"), "HTTP/1.1"),
         ] {
-            if !environ.contains(name)? {
+            let is_empty = match environ.get_item(name)? {
+                Some(value) => value.is_empty()?,
+                None => true,
+            };
+            if is_empty {
                 environ.set_item(name, default)?;
             }
         }

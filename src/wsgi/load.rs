@@ -20,12 +20,12 @@ pub struct Failure {
     pub traceback: String,
 }
 
-/// Puts the app's directories in front of sys.path: its working directory, then `pythonpath` in
-/// order.
+/// Puts the app's directories in front of sys.path: `pythonpath` in order, then its working
+/// directory.
 pub fn prepare_path(py: Python<'_>, order: &AppOrder, wsgi: &WsgiOrder) -> PyResult<()> {
     let path = py.import(intern!(py, "sys"))?.getattr(intern!(py, "path"))?;
     let path = path.cast::<PyList>()?;
-    let ours = std::iter::once(&order.chdir).chain(&wsgi.pythonpath);
+    let ours = wsgi.pythonpath.iter().chain(std::iter::once(&order.chdir));
     for (place, dir) in ours.enumerate() {
         path.insert(place, dir.as_os_str())?;
     }

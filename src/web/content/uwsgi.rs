@@ -199,6 +199,8 @@ fn of_head(head: &mut Head, settings: &Uwsgi) -> Reply {
         }
         let own = match place(&name) {
             Place::Ours => continue,
+            // nginx leaves an empty one out.
+            Place::ContentType if value.is_empty() => continue,
             // What the app says of a place on this host is passed on as it is; nginx leaves it
             // alone too.
             Place::Location if value.starts_with(b"/") => None,

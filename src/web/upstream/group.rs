@@ -74,7 +74,7 @@ impl Upstreams {
             .iter()
             .map(|upstream| match apps.iter().find(|(name, _)| is_app(upstream, name)) {
                 Some((name, path)) => {
-                    let address = Address::Unix(path.clone());
+                    let address = door(path);
                     let app = known.get(&name[..]).cloned();
                     Rc::new(Group::of_one(name, address, app, &mut gates))
                 }
@@ -227,6 +227,14 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.group.state.borrow_mut().release(self.index);
         self.group.peers[self.index].gate.hint();
+    }
+}
+
+/// Where an app listens: what is no absolute path is a TCP address (`socket 127.0.0.1:9000;`).
+fn door(place: &Path) -> Address {
+    match place.to_str().filter(|_| !place.is_absolute()).map(str::parse) {
+        Some(Ok(address)) => Address::Inet(address),
+        _ => Address::Unix(place.to_owned()),
     }
 }
 
