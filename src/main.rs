@@ -1,6 +1,7 @@
 //! The roof: argv decides the mode. What a mode does lives in the crates below.
 
 mod cli;
+mod flags;
 mod run;
 
 use std::process::ExitCode;
