@@ -212,6 +212,18 @@ fn errors_of_the_app_can_be_replaced_by_pages_of_ours() {
 }
 
 #[test]
+fn an_intercepted_error_goes_before_a_redirect_that_comes_with_it() {
+    let backend = Backend::says(b"HTTP/1.1 404 Not Found\r\nX-Accel-Redirect: /elsewhere\r\n\r\n");
+    let daemon = passing(
+        &backend,
+        "uwsgi_intercept_errors on; error_page 404 @gone; } \
+         location /elsewhere { return 200 elsewhere; } location @gone { return 404 gone;",
+    );
+    let answer = daemon.get("/");
+    assert_eq!((answer.status, answer.text().as_str()), (404, "gone"));
+}
+
+#[test]
 fn fields_of_the_app_can_be_hidden_and_passed() {
     let backend = Backend::says(
         b"HTTP/1.1 200 OK\r\nX-Secret: s\r\nX-Accel-Expires: 3\r\nContent-Length: 0\r\n\r\n",

@@ -154,11 +154,6 @@ async fn reply(
     mut answer: Answer,
 ) -> Result<Reply, Exit> {
     let head = &mut answer.head;
-    if let Some(target) = find(head, b"x-accel-redirect") {
-        let target = target.clone();
-        exchange.upstream.carried = carried(head);
-        return Err(redirect(&target));
-    }
     let intercepted = settings.uwsgi_intercept_errors && head.status >= 300;
     if intercepted && error_page::applies(exchange, head.status) {
         // Whoever shows the page for a 401 shows the app's challenge with it.
@@ -166,6 +161,11 @@ async fn reply(
         let carried = challenge.map(|text| (Bytes::from_static(b"WWW-Authenticate"), text.clone()));
         exchange.upstream.carried = carried.into_iter().collect();
         return Err(Refusal::Intercepted(head.status).into());
+    }
+    if let Some(target) = find(head, b"x-accel-redirect") {
+        let target = target.clone();
+        exchange.upstream.carried = carried(head);
+        return Err(redirect(&target));
     }
     let buffering = match find(head, b"x-accel-buffering") {
         Some(word) if word.eq_ignore_ascii_case(b"no") => false,
