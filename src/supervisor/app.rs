@@ -1,6 +1,8 @@
 //! One app: its generations, and what facts do to them. Who follows whom is in `succession`, the
 //! hand-over in `roll`.
 
+use std::time::Duration;
+
 use crate::action::{Action, REPLACED};
 use crate::backoff::{Patience, Respite, Tidings};
 use crate::crew::{Process, TO_EXIT};
@@ -10,6 +12,7 @@ use crate::moment::Moment;
 use crate::plan::AppPlan;
 use crate::slot::{Name, Seat, Unit};
 use crate::standing::{Fault, Standing};
+use crate::succession::HELD;
 
 /// One app.
 #[derive(Debug)]
@@ -214,29 +217,33 @@ impl App {
             match seat {
                 Seat::Master | Seat::Program => self.crashed(now, cause, out),
                 Seat::Worker(_) if process.was_dismissed() && !failed => {}
-                Seat::Worker(_) | Seat::Web(_) => self.lost(now, seat, process, cause, out),
+                Seat::Worker(_) | Seat::Web(_) => {
+                    let wait = self.lost(now, seat, &process, &cause, out);
+                    // One that could not be forked says little: most often its app master died,
+                    // and is heard of next.
+                    if process.lived(now).is_zero() && (failed || wait > HELD) {
+                        self.standing.fault = Some(Fault { cause, until: now + wait });
+                    }
+                }
             }
         }
     }
 
     /// A worker of the serving generation is gone that nobody told to go: the slot rule says when
-    /// its successor starts.
+    /// its successor starts. Answers how long that one waits.
     fn lost(
         &mut self,
         now: Moment,
         seat: Seat,
-        process: Process,
-        cause: String,
+        process: &Process,
+        cause: &str,
         out: &mut Vec<Action>,
-    ) {
+    ) -> Duration {
         let unit = self.unit();
-        let Some(serving) = &mut self.serving else { return };
-        let lived = process.lived(now);
-        let wait = serving.crew.respite(seat).died(now, lived);
-        out.extend(self.tidings.summary(now, &unit, &cause, wait).map(Action::Told));
-        if lived.is_zero() {
-            self.standing.fault = Some(Fault { cause, until: now + wait });
-        }
+        let Some(serving) = &mut self.serving else { return Duration::ZERO };
+        let wait = serving.crew.respite(seat).died(now, process.lived(now));
+        out.extend(self.tidings.summary(now, &unit, cause, wait).map(Action::Told));
+        wait
     }
 
     /// Forgets a process without consequences, while everything is being stopped.

@@ -181,4 +181,4 @@ impl App {
 const REJECTED_LIMIT: Duration = Duration::from_secs(1);
 
 /// The longest wait after a crash during which requests wait for the app, too.
-const HELD: Duration = Duration::from_secs(1);
+pub(crate) const HELD: Duration = Duration::from_secs(1);
