@@ -2,7 +2,6 @@
 //! master never parses what others wrote, and a file system or a name server that hangs holds
 //! nobody.
 
-use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,7 +12,7 @@ use sys::channel::{Channel, Received};
 use wire::message::{Order, ReadOrder};
 
 use crate::children::{self, Child};
-use crate::reading::{Reading, Said};
+use crate::reading::Reading;
 use crate::source::Disk;
 use crate::watch::content_hash;
 use crate::{Failed, Start};
@@ -87,18 +86,10 @@ pub fn origin(order: &ReadOrder) -> Origin {
 pub fn digest(read: &config::Reading) -> Reading {
     let typed = config::typed(&read.tree);
     Reading {
-        said: typed.diagnostics.iter().map(said).collect(),
+        said: typed.diagnostics,
         deployment: typed.config.map(|config| config.deployment()),
         web: read.tree.for_web().to_bytes(),
         files: read.files.iter().map(|(path, text)| (path.clone(), content_hash(text))).collect(),
         globs: read.globs.iter().cloned().collect(),
-    }
-}
-
-fn said(diagnostic: &config::Diagnostic) -> Said {
-    Said {
-        error: diagnostic.is_error(),
-        line: diagnostic.line(),
-        text: diagnostic.render(std::io::stderr().is_terminal()),
     }
 }

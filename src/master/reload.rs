@@ -112,8 +112,10 @@ impl Master {
 
     fn take_in(&mut self, reading: Reading, cause: Cause) {
         for said in &reading.said {
-            let level = if said.error { Level::Emerg } else { Level::Warn };
-            self.log.line(level, said.text_without_prefix());
+            let level = if said.is_error() { Level::Emerg } else { Level::Warn };
+            // Lines of a log have a beginning of their own, and no colours.
+            let text = said.render(false);
+            self.log.line(level, text.split_once("] ").map_or(&*text, |(_, text)| text));
         }
         let watched = watched(&reading);
         if reading.deployment.is_none() {
